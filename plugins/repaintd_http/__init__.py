@@ -1,0 +1,1 @@
+"""Placeholder for the plugin under construction."""
