@@ -29,7 +29,7 @@ def run(folder: Path, *, require_all: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_whole.py").write_text(SKIPPED_AS_A_WHOLE)
     (folder / "pytest.ini").write_text("[pytest]\n")
     ours = {"REPAINTD_REQUIRE_ALL": require_all, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(  # noqa: S603 - this very Python
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "--continue-on-collection-errors", "."],
         cwd=folder,
         env={**os.environ, **ours},
