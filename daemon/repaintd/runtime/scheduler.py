@@ -1,0 +1,157 @@
+"""The scheduler: the one place that decides when.
+
+Per binding at most one refresh runs and at most one waits: a trigger that arrives while one runs
+causes exactly one more run after it, however many triggers arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from repaintd.core.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from repaintd.core.ports import Clock
+    from repaintd.core.state import Trigger
+
+    Run = Callable[[str, Trigger, float], Awaitable[float | None]]
+    TriggerOf = Callable[[str], Trigger]
+
+LONGEST_SLEEP: Final = 30.0  # a clock that was set is noticed within this time
+CLOCK_JUMP: Final = 60.0
+STARTS_PER_TURN: Final = 100  # the loop answers others between so many starts
+
+
+class Scheduler:
+    """Starts refreshes at their time and on triggers.
+
+    Args:
+        run: carries one refresh out and returns when the binding is due next.
+        trigger_of: what to call a run that time alone has started.
+    """
+
+    def __init__(self, *, run: Run, trigger_of: TriggerOf, clock: Clock, log: Any) -> None:
+        self._run = run
+        self._trigger_of = trigger_of
+        self._clock = clock
+        self._log = log
+        self._timetable = Timetable()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, Trigger] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+        self.last_turn_at = clock.monotonic()
+
+    def set(self, uid: str, due_at: float | None) -> None:
+        """Make *uid* due then; None takes it off the timetable."""
+        if due_at is None:
+            self._timetable.remove(uid)
+            return
+        earlier = self._timetable.next_at()
+        self._timetable.set(uid, due_at)
+        if earlier is None or due_at < earlier:
+            self._wake.set()
+
+    def trigger(self, uid: str, trigger: Trigger) -> bool:
+        """Refresh *uid* now, or once more after the run that is under way.
+
+        Returns:
+            True when this caused a run of its own, False when one was waiting already.
+        """
+        if uid in self._running:
+            first = uid not in self._waiting
+            self._waiting[uid] = trigger
+            return first
+        due = self._timetable.at(uid)
+        first = due is None or due > self._clock.now() or uid not in self._waiting
+        self._waiting[uid] = trigger
+        self.set(uid, self._clock.now())
+        return first
+
+    def remove(self, uid: str) -> None:
+        """Forget *uid*; a run under way ends by itself."""
+        self._timetable.remove(uid)
+        self._waiting.pop(uid, None)
+
+    @property
+    def running(self) -> int:
+        """How many refreshes are under way."""
+        return len(self._running)
+
+    async def serve(self) -> None:
+        """Start what is due, until cancelled; refreshes under way are then cancelled too."""
+        async with asyncio.TaskGroup() as tasks:
+            wall, steady = self._clock.now(), self._clock.monotonic()
+            while True:
+                self.last_turn_at = self._clock.monotonic()
+                wall, steady = self._watch_clock(wall, steady)
+                more = self._start_due(tasks)
+                await (asyncio.sleep(0) if more else self._sleep())
+
+    async def drain(self, deadline: float) -> bool:
+        """Start nothing more and wait for what is under way.
+
+        Returns:
+            False when something still runs after *deadline* seconds.
+        """
+        self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await self._idle.wait()
+        return not self._running
+
+    def _start_due(self, tasks: asyncio.TaskGroup) -> bool:
+        """Start due refreshes, some at a time; True when more are due."""
+        now = self._clock.now()
+        for _ in range(STARTS_PER_TURN):
+            if self._draining:
+                return False
+            due = self._timetable.pop_due(now)
+            if due is None:
+                return False
+            self._start(tasks, *due)
+        return True
+
+    def _start(self, tasks: asyncio.TaskGroup, uid: str, due_at: float) -> None:
+        trigger = self._waiting.pop(uid, None) or self._trigger_of(uid)
+        self._idle.clear()
+        self._running[uid] = tasks.create_task(
+            self._refresh(uid, trigger, due_at), name=f"refresh:{uid}"
+        )
+
+    async def _refresh(self, uid: str, trigger: Trigger, due_at: float) -> None:
+        next_due = None
+        try:
+            next_due = await self._run(uid, trigger, due_at)
+        finally:
+            del self._running[uid]
+            if not self._running:
+                self._idle.set()
+        if uid in self._waiting:
+            next_due = self._clock.now()
+        self.set(uid, next_due)
+
+    async def _sleep(self) -> None:
+        next_at = None if self._draining else self._timetable.next_at()
+        seconds = LONGEST_SLEEP
+        if next_at is not None:
+            seconds = min(LONGEST_SLEEP, max(0.0, next_at - self._clock.now()))
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    def _watch_clock(self, wall: float, steady: float) -> tuple[float, float]:
+        """Move the timetable along when the wall clock was set: no herd, no standstill."""
+        new_wall, new_steady = self._clock.now(), self._clock.monotonic()
+        jump = (new_wall - wall) - (new_steady - steady)
+        if abs(jump) > CLOCK_JUMP:
+            self._log.warning("the clock was set; due times moved with it", seconds=round(jump))
+            self._timetable.shift(jump)
+        return new_wall, new_steady
