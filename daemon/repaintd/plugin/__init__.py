@@ -31,7 +31,7 @@ from repaintd.core.template import Asset, Template
 from repaintd.errors import FetchFailed, HttpFailed, PluginError, RenderFailed, SecretUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -42,10 +42,12 @@ __all__ = [
     "NO_VALIDATORS",
     "Asset",
     "Components",
+    "Diagnosable",
     "FetchFailed",
     "FetchRequest",
     "FetchResult",
     "Fetched",
+    "Finding",
     "Hints",
     "HttpDoor",
     "HttpFailed",
@@ -199,3 +201,28 @@ class Plugin(Protocol):
         Raises:
             PluginError: it cannot serve here; the message says what to do.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `repaintd doctor`.
+
+    Attributes:
+        check: what was looked at, in a word or two.
+        ok: whether it is as it should be.
+        detail: what was found.
+        remedy: the one command or change that mends it; "" where nothing is to be done.
+    """
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Diagnosable(Protocol):
+    """A plugin that can examine itself for `repaintd doctor`, without being open."""
+
+    async def diagnose(self, settings: Any, context: PluginContext) -> Sequence[Finding]:
+        """Look at everything the plugin needs; never fails."""

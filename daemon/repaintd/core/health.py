@@ -1,0 +1,178 @@
+"""What a refresh changes in what is remembered, and the events it makes (contract B.7).
+
+Pure state transitions: old state and what happened go in, new state and events come out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from repaintd.core.event import FAILED, UPDATED, Event, iso
+from repaintd.core.fetch import Fetched, NotModified
+from repaintd.core.state import StoredImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from repaintd.core.image import PublishedImage
+    from repaintd.core.pipeline import Outcome, Work
+    from repaintd.core.schedule import Due
+    from repaintd.core.state import BindingState
+    from repaintd.errors import RefreshFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The new state, and the event it comes with, to be written in one transaction."""
+
+    state: BindingState
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What an event needs from outside: when it is, its id, and where the image is served."""
+
+    now: float
+    event_id: str
+    render_url: str
+
+
+def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settled:
+    """A refresh that did not fail: health is restored; a new image is an event."""
+    state = _fetched(work, outcome, stamp.now)
+    state = replace(
+        state,
+        error_count=0,
+        last_error=None,
+        last_error_stage=None,
+        last_error_reason=None,
+        default_image="",
+        last_attempt_at=work.now,
+        last_success_at=stamp.now,
+        next_due_at=due.at,
+        due_reason=due.reason,
+    )
+    if outcome.mapped is None:
+        return Settled(state=state)
+    state = replace(
+        state,
+        source_fingerprint=work.binding.source.fingerprint,
+        mapping_fingerprint=work.mapping_fingerprint,
+        render_fingerprint=outcome.render_fingerprint,
+        variables=outcome.mapped.variables,
+        fallbacks=outcome.mapped.fallbacks,
+    )
+    if outcome.image is None:
+        return Settled(state=state)
+    return _drawn(work, outcome.image, state, stamp)
+
+
+def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) -> Settled:
+    """A failed attempt: the good image and all that is known of it stay; an event says so."""
+    before = work.state
+    state = replace(
+        before,
+        error_count=before.error_count + 1,
+        last_error=str(failure),
+        last_error_stage=failure.stage,
+        last_error_reason=failure.reason,
+        last_attempt_at=work.now,
+        next_due_at=due.at,
+        due_reason=due.reason,
+        sequence=before.sequence + 1,
+    )
+    data = {
+        "bindingId": before.uid,
+        "error": str(failure),
+        "retryCount": state.error_count,
+        "nextRetry": iso(due.at),
+        "uid": before.uid,
+        "templateId": work.binding.template_id,
+        "renderUrl": stamp.render_url,
+        "stage": failure.stage,
+        "reason": failure.reason,
+        "onError": work.binding.refresh.on_error.value,
+        "trigger": work.trigger.value,
+        "sequence": state.sequence,
+    }
+    return Settled(state=state, event=_event(FAILED, state, data, stamp))
+
+
+def _fetched(work: Work, outcome: Outcome, now: float) -> BindingState:
+    """Validators always come from the latest 200 or 304 (RFC 9111 section 4.3.4)."""
+    state, result = work.state, outcome.result
+    if isinstance(result, Fetched):
+        return replace(
+            state,
+            validators=result.validators,
+            body_hash=result.body_hash,
+            unconditional_at=now,
+            last_fetch_at=now,
+        )
+    if isinstance(result, NotModified):
+        return replace(state, validators=result.validators, last_fetch_at=now)
+    return state
+
+
+def _drawn(work: Work, image: PublishedImage, state: BindingState, stamp: Stamp) -> Settled:
+    """What is new is judged against the last *recorded* image.
+
+    A crash between rename and commit leaves a file that is newer than its record; the next run
+    finds equal bytes in place and still owes the event.
+    """
+    before = work.state.image
+    if before is not None and before.etag == image.etag:
+        return Settled(state=replace(state, last_render_at=stamp.now))
+    state = replace(
+        state,
+        last_render_at=stamp.now,
+        sequence=state.sequence + 1,
+        image=StoredImage(
+            etag=image.etag,
+            size=image.size,
+            format=work.binding.output.format.value,
+            media_type=image.media_type,
+            width=image.width,
+            height=image.height,
+            published_at=stamp.now,
+        ),
+    )
+    return Settled(state=state, event=_event(UPDATED, state, _updated(work, state, stamp), stamp))
+
+
+def _updated(work: Work, state: BindingState, stamp: Stamp) -> dict[str, Any]:
+    previous, new = work.state.variables or {}, state.variables or {}
+    return {
+        "bindingId": state.uid,
+        "templateUid": work.binding.template_id,
+        "imageUrl": stamp.render_url,
+        "previousData": dict(previous),
+        "newData": dict(new),
+        "uid": state.uid,
+        "templateId": work.binding.template_id,
+        "renderUrl": stamp.render_url,
+        "changed": changed(previous, new),
+        "etag": state.image.etag if state.image else None,
+        "trigger": work.trigger.value,
+        "sequence": state.sequence,
+    }
+
+
+def changed(previous: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Names of variables that differ, appeared or went, sorted."""
+    nothing = object()
+    names = previous.keys() | new.keys()
+    return sorted(n for n in names if previous.get(n, nothing) != new.get(n, nothing))
+
+
+def _event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:
+    return Event(
+        id=stamp.event_id,
+        name=name,
+        uid=state.uid,
+        sequence=state.sequence,
+        at=stamp.now,
+        data=data,
+    )

@@ -1,0 +1,39 @@
+"""Starting and stopping: the first signal drains, the second kills."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminate(Exception):
+    """Raised in the task group to end it when the daemon was told to stop."""
+
+
+@contextmanager
+def stop_on_signals(stop: asyncio.Event, log: Any) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM set *stop*; the next one has its default, deadly effect."""
+    loop = asyncio.get_running_loop()
+
+    def restore() -> None:
+        for number in HANDLED:
+            loop.remove_signal_handler(number)
+
+    def on_signal(received: signal.Signals) -> None:
+        log.info("stopping; a second signal kills", signal=received.name)
+        restore()
+        stop.set()
+
+    for number in HANDLED:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        restore()

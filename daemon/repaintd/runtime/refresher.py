@@ -1,0 +1,253 @@
+"""Runs one refresh from trigger to record: the only place that writes down what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from repaintd.core import health, schedule
+from repaintd.core.binding import OnError
+from repaintd.core.fetch import NO_HINTS
+from repaintd.core.pipeline import Work, draw_default, refresh
+from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from repaintd.core.image import PublishedImage
+    from repaintd.core.pipeline import Outcome
+    from repaintd.core.ports import Clock, Publisher, StateStore
+    from repaintd.core.state import Trigger
+    from repaintd.metrics import Metrics
+    from repaintd.runtime.catalogue import Catalogue, Entry
+    from repaintd.runtime.steps import MeasuredSteps
+
+
+class Refresher:
+    """Carries refreshes out. Whoever calls sees to it that one binding has one at a time.
+
+    Args:
+        render_url: the public address of a binding's image.
+        defaults: where the images of `serve_default` lie, apart from the good ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        steps: MeasuredSteps,
+        store: StateStore,
+        images: Publisher,
+        defaults: Publisher,
+        metrics: Metrics,
+        clock: Clock,
+        log: Any,
+        render_url: Callable[[str], str],
+        render_timeout: float,
+    ) -> None:
+        self._catalogue = catalogue
+        self._steps = steps
+        self._store = store
+        self._images = images
+        self._defaults = defaults
+        self._metrics = metrics
+        self._clock = clock
+        self._log = log
+        self._render_url = render_url
+        self._render_timeout = render_timeout
+        self._first_images: dict[str, asyncio.Event] = {}
+
+    async def run(self, uid: str, trigger: Trigger, due_at: float) -> float | None:
+        """Refresh *uid* once and record what came of it; never fails.
+
+        Returns:
+            When the binding is due next; None when only a trigger makes it run.
+        """
+        entry = self._catalogue.entry(uid)
+        if entry is None:
+            return None
+        now = self._clock.now()
+        self._metrics.observe_refresh_lag(max(0.0, now - due_at))
+        work = self._work(entry, trigger, now)
+        try:
+            outcome = await refresh(work, self._steps)
+        except RefreshFailed as failure:
+            await self._failed(entry, work, failure)
+        except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
+            self._log.exception("refresh broke; please report this", binding=uid)
+            broken = RenderFailed(f"internal error: {type(error).__name__}", reason="internal")
+            await self._failed(entry, work, broken)
+        else:
+            await self._succeeded(entry, work, outcome)
+        return entry.state.next_due_at if self._catalogue.entry(uid) is entry else None
+
+    async def wait_for_image(self, uid: str, timeout: float) -> bool:  # noqa: ASYNC109 — core.view's shape
+        """Wait until *uid* has an image; False when it still has none after *timeout* seconds."""
+        entry = self._catalogue.entry(uid)
+        if entry is None or entry.state.image is not None:
+            return entry is not None
+        published = self._first_images.setdefault(uid, asyncio.Event())
+        try:
+            async with asyncio.timeout(timeout):
+                await published.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _work(self, entry: Entry, trigger: Trigger, now: float) -> Work:
+        return Work(
+            binding=entry.binding,
+            template=entry.template,
+            state=entry.state,
+            trigger=trigger,
+            now=now,
+            mapping_fingerprint=entry.mapping_fingerprint,
+            render_timeout=self._render_timeout,
+        )
+
+    def _stamp(self, work: Work) -> health.Stamp:
+        return health.Stamp(
+            now=self._clock.now(),
+            event_id=f"evt_{secrets.token_hex(12)}",
+            render_url=self._render_url(work.binding.filename),
+        )
+
+    async def _succeeded(self, entry: Entry, work: Work, outcome: Outcome) -> None:
+        hints = getattr(outcome.result, "hints", NO_HINTS)
+        stamp = self._stamp(work)
+        due = schedule.after_success(work.binding, stamp.now, hints)
+        settled = health.after_success(work, outcome, due, stamp)
+        self._count(work.binding.uid, outcome)
+        if not await self._record(entry, work, settled, durable=outcome.skipped != "fetch"):
+            return
+        if work.state.error_count:
+            self._log.info(
+                "binding recovered",
+                binding=work.binding.uid,
+                failures=work.state.error_count,
+            )
+        if outcome.image is not None:
+            await self._published(work, outcome.image)
+
+    def _count(self, uid: str, outcome: Outcome) -> None:
+        tally = self._metrics.tally(uid)
+        if outcome.image is not None:
+            tally.renders_ok += 1
+            tally.publishes += outcome.image.changed
+        if outcome.skipped == "fetch":
+            tally.skipped_fetch += 1
+        elif outcome.skipped == "render":
+            tally.skipped_render += 1
+        elif outcome.skipped == "publish":
+            tally.skipped_publish += 1
+
+    async def _published(self, work: Work, image: PublishedImage) -> None:
+        uid = work.binding.uid
+        self._log.info(
+            "image published" if image.changed else "image unchanged",
+            binding=uid,
+            file=work.binding.filename,
+            bytes=image.size,
+            trigger=work.trigger.value,
+        )
+        waiting = self._first_images.pop(uid, None)
+        if waiting is not None:
+            waiting.set()
+        await self._images.remove(uid, keep=work.binding.filename)
+        if work.state.default_image:
+            await self._defaults.remove(uid)
+
+    async def _failed(self, entry: Entry, work: Work, failure: RefreshFailed) -> None:
+        stamp = self._stamp(work)
+        due = schedule.after_failure(
+            work.binding,
+            stamp.now,
+            work.state.error_count + 1,
+            random.random(),  # noqa: S311 — jitter, no secret
+            failure.retry_after,
+        )
+        settled = health.after_failure(work, failure, due, stamp)
+        if failure.stage == RenderFailed.stage:
+            self._metrics.tally(work.binding.uid).renders_error += 1
+        self._log_failure(work, failure, settled)
+        await self._record(entry, work, settled, durable=True)
+        if work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
+            await self._draw_default(entry, work)
+
+    def _log_failure(self, work: Work, failure: RefreshFailed, settled: health.Settled) -> None:
+        """Say it aloud once, when a binding starts to fail; repetitions are details."""
+        say = self._log.debug if work.state.error_count else self._log.warning
+        say(
+            "binding failed",
+            binding=work.binding.uid,
+            stage=failure.stage,
+            reason=failure.reason,
+            error=str(failure),
+            failures=settled.state.error_count,
+        )
+
+    async def _record(
+        self, entry: Entry, work: Work, settled: health.Settled, *, durable: bool
+    ) -> bool:
+        """Write the new state, with its event in the same transaction.
+
+        Where the database refuses, the old state stands: the next run finds the same difference
+        again, so no event is lost; only the due time moves, in memory.
+        """
+        if not durable and settled.event is None:
+            entry.state = settled.state
+            self._store.note(settled.state)
+            return True
+        try:
+            await self._store.commit(settled.state, [settled.event] if settled.event else [])
+        except StoreUnavailable as error:
+            self._put_off(entry, work, error)
+            return False
+        entry.state = settled.state
+        if settled.event is not None:
+            self._metrics.count_event(settled.event.name)
+            self._log.info(
+                "event",
+                event_name=settled.event.name,
+                event_id=settled.event.id,
+                binding=settled.event.uid,
+                sequence=settled.event.sequence,
+            )
+        return True
+
+    def _put_off(self, entry: Entry, work: Work, error: StoreUnavailable) -> None:
+        refused = PublishFailed(f"the state could not be recorded: {error}", reason="state")
+        now = self._clock.now()
+        failures = work.state.error_count + 1
+        due = schedule.after_failure(work.binding, now, failures, random.random())  # noqa: S311
+        entry.state = replace(
+            work.state,
+            error_count=failures,
+            last_error=str(refused),
+            last_error_stage=refused.stage,
+            last_error_reason=refused.reason,
+            last_attempt_at=work.now,
+            next_due_at=due.at,
+            due_reason=due.reason,
+        )
+        if not work.state.error_count:
+            self._log.error("state not recorded", binding=work.binding.uid, error=str(error))
+
+    async def _draw_default(self, entry: Entry, work: Work) -> None:
+        """Keep the image for `serve_default` ready; the good image stays as it is."""
+        try:
+            drawn = await draw_default(work, self._steps)
+            if drawn is None:
+                return
+            fingerprint, image = drawn
+            await self._defaults.publish(work.binding, image)
+        except RefreshFailed as failure:
+            self._log.warning(
+                "default image not drawn", binding=work.binding.uid, error=str(failure)
+            )
+            return
+        entry.state = replace(entry.state, default_image=fingerprint)
+        self._store.note(entry.state)

@@ -1,0 +1,123 @@
+"""The pipeline's four steps as the daemon takes them: with limits, counted and timed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from repaintd.core.fetch import Fetched, FetchRequest, NotModified
+from repaintd.errors import FetchFailed, RenderFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from repaintd.core.binding import Binding
+    from repaintd.core.fetch import FetchResult, Validators
+    from repaintd.core.image import PublishedImage, RenderedImage, RenderJob
+    from repaintd.core.ports import Clock, Publisher, Renderer, Source, TemplateEngine
+    from repaintd.core.template import Template
+    from repaintd.metrics import Metrics
+    from repaintd.runtime.limits import FetchLimits
+
+
+class MeasuredSteps:
+    """Implements `core.pipeline.Steps`.
+
+    Args:
+        timeout: seconds that one fetch may take.
+        max_bytes: most bytes of a body.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        engine: TemplateEngine,
+        renderer: Renderer,
+        renderer_name: str,
+        images: Publisher,
+        limits: FetchLimits,
+        metrics: Metrics,
+        clock: Clock,
+        timeout: float,
+        max_bytes: int,
+    ) -> None:
+        self._sources = sources
+        self._engine = engine
+        self._renderer = renderer
+        self._renderer_name = renderer_name
+        self._images = images
+        self._limits = limits
+        self._metrics = metrics
+        self._clock = clock
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+
+    async def fetch(self, binding: Binding, validators: Validators) -> FetchResult:
+        """Ask the source, when its turn has come."""
+        source = self._sources.get(binding.source.type)
+        if source is None:
+            raise FetchFailed(
+                f"no plugin serves sources of type {binding.source.type!r} just now; "
+                "see `repaintd doctor`",
+                reason="no_source",
+            )
+        request = FetchRequest(
+            uid=binding.uid,
+            spec=binding.source.spec,
+            validators=validators,
+            timeout=self._timeout,
+            max_bytes=self._max_bytes,
+        )
+        async with self._limits.slot(binding.source.host):
+            return await self._asked(source, request)
+
+    async def _asked(self, source: Source, request: FetchRequest) -> FetchResult:
+        started = self._clock.monotonic()
+        tally = self._metrics.tally(request.uid)
+        try:
+            result = await source.fetch(request)
+        except FetchFailed:
+            tally.fetches_error += 1
+            raise
+        finally:
+            self._metrics.observe_fetch(self._clock.monotonic() - started)
+        if isinstance(result, NotModified):
+            tally.fetches_not_modified += 1
+        elif isinstance(result, Fetched):
+            tally.fetches_modified += 1
+        return result
+
+    async def expand(self, template: Template, variables: Mapping[str, Any]) -> str:
+        """Put the variables into the markup."""
+        return await self._engine.expand(template, variables)
+
+    async def render(self, job: RenderJob) -> RenderedImage:
+        """Draw the markup."""
+        started = self._clock.monotonic()
+        image = await self._renderer.render(job)
+        elapsed = self._clock.monotonic() - started
+        self._metrics.observe_render(self._renderer_name, job.format.value, elapsed)
+        return image
+
+    async def publish(self, binding: Binding, image: RenderedImage) -> PublishedImage:
+        """Put the image in place."""
+        return await self._images.publish(binding, image)
+
+
+class NoRenderer:
+    """Stands where no renderer plugin could be opened, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def render(self, job: RenderJob) -> RenderedImage:
+        """Fail, with the reason."""
+        del job
+        raise self._failure()
+
+    async def probe(self) -> None:
+        """Fail, with the reason."""
+        raise self._failure()
+
+    def _failure(self) -> RenderFailed:
+        return RenderFailed(f"nothing here can draw: {self._reason}", reason="no_renderer")

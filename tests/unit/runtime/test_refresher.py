@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import asyncio
+
+import prometheus_client
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from repaintd.core.binding import OnError, RefreshPolicy
+from repaintd.core.fetch import Fetched, NotModified, Validators
+from repaintd.core.state import Trigger
+from repaintd.errors import FetchFailed, PublishFailed, StoreUnavailable
+from repaintd.metrics import Metrics
+from repaintd.runtime.catalogue import Catalogue
+from repaintd.runtime.limits import FetchLimits
+from repaintd.runtime.refresher import Refresher
+from repaintd.runtime.steps import MeasuredSteps, NoRenderer
+from repaintd.testing import (
+    FakeClock,
+    FakeEngine,
+    FakeRenderer,
+    FakeSource,
+    MemoryImages,
+    MemoryStore,
+    sample_binding,
+    sample_template,
+)
+
+HELLO = Fetched(document={"title": "Hello"}, body_hash="1", validators=Validators(etag='"1"'))
+NEW = Fetched(document={"title": "New"}, body_hash="2", validators=Validators(etag='"2"'))
+
+
+class Daemon:
+    def __init__(self, *answers, binding=None, renderer=None) -> None:
+        self.clock = FakeClock()
+        self.source = FakeSource(answers or [HELLO])
+        self.images, self.defaults = MemoryImages(), MemoryImages()
+        self.store = MemoryStore()
+        self.renderer = renderer or FakeRenderer()
+        self.metrics = Metrics(prometheus_client.CollectorRegistry(), version="0")
+        self.catalogue = Catalogue()
+        binding = binding or sample_binding()
+        self.catalogue.load(
+            {binding.uid: binding}, {"plain": sample_template()}, {}, self.clock.now()
+        )
+        steps = MeasuredSteps(
+            sources={"http": self.source},
+            engine=FakeEngine(),
+            renderer=self.renderer,
+            renderer_name="fake",
+            images=self.images,
+            limits=FetchLimits(concurrency=4, per_host=2),
+            metrics=self.metrics,
+            clock=self.clock,
+            timeout=30,
+            max_bytes=1000,
+        )
+        self.refresher = Refresher(
+            catalogue=self.catalogue,
+            steps=steps,
+            store=self.store,
+            images=self.images,
+            defaults=self.defaults,
+            metrics=self.metrics,
+            clock=self.clock,
+            log=structlog.get_logger(),
+            render_url=lambda filename: f"http://h/b/{filename}",
+            render_timeout=15,
+        )
+
+    async def run(self, trigger: Trigger = Trigger.TTL) -> float | None:
+        return await self.refresher.run("card", trigger, self.clock.now())
+
+    @property
+    def state(self):
+        return self.catalogue.get("card").state
+
+    @property
+    def tally(self):
+        return self.metrics.tally("card")
+
+
+async def test_a_new_image_and_its_event_are_recorded_together():
+    daemon = Daemon()
+    due = await daemon.run()
+    assert daemon.store.states["card"] is daemon.state
+    assert [event.name for event in daemon.store.events] == ["binding.updated"]
+    assert due == daemon.state.next_due_at
+    assert (daemon.tally.renders_ok, daemon.tally.publishes) == (1, 1)
+
+
+async def test_an_unchanged_poll_is_noted_and_not_committed():
+    daemon = Daemon()
+    await daemon.run()
+    daemon.source.then(NotModified(validators=HELLO.validators))
+    await daemon.run()
+    assert daemon.store.notes == 1
+    assert len(daemon.store.events) == 1
+    assert (daemon.tally.fetches_not_modified, daemon.tally.skipped_fetch) == (1, 1)
+
+
+async def test_a_failing_binding_is_said_once_and_its_recovery_once():
+    daemon = Daemon(FetchFailed("Data source returned 500", reason="status"))
+    with capture_logs() as logs:
+        await daemon.run()
+        await daemon.run()
+        daemon.source.then(HELLO)
+        await daemon.run()
+    said = [(e["event"], e["log_level"]) for e in logs if e["event"].startswith("binding ")]
+    assert said == [
+        ("binding failed", "warning"),
+        ("binding failed", "debug"),
+        ("binding recovered", "info"),
+    ]
+    assert daemon.tally.fetches_error == 2
+
+
+async def test_every_failed_attempt_is_a_durable_event():
+    daemon = Daemon(FetchFailed("Data source returned 500", reason="status"))
+    await daemon.run()
+    await daemon.run()
+    assert [event.data["retryCount"] for event in daemon.store.events] == [1, 2]
+
+
+async def test_when_the_database_refuses_the_event_is_owed_until_it_takes_it():
+    daemon = Daemon()
+    await daemon.run()
+    daemon.source.then(NEW)
+    daemon.store.failure = StoreUnavailable("disk full")
+    await daemon.run()
+    assert daemon.state.error_count == 1
+    assert daemon.state.last_error_reason == "state"
+    assert daemon.state.variables == {"title": "Hello"}
+    daemon.store.failure = None
+    await daemon.run()
+    assert daemon.state.error_count == 0
+    assert daemon.store.events[-1].data["newData"] == {"title": "New"}
+    assert [event.sequence for event in daemon.store.events] == [1, 2]
+
+
+async def test_a_bug_in_one_refresh_is_a_failure_of_that_binding_only():
+    daemon = Daemon()
+
+    async def explode(request):
+        raise ZeroDivisionError
+
+    daemon.source.fetch = explode
+    with capture_logs() as logs:
+        await daemon.run()
+    assert daemon.state.last_error_reason == "internal"
+    assert any(entry["log_level"] == "error" for entry in logs)
+
+
+async def test_a_source_that_no_plugin_serves_fails_with_the_way_out():
+    daemon = Daemon()
+    daemon.refresher._steps._sources = {}
+    await daemon.run()
+    assert "repaintd doctor" in daemon.state.last_error
+
+
+async def test_without_a_renderer_bindings_fail_and_say_why():
+    daemon = Daemon(renderer=NoRenderer("chromium: not found"))
+    await daemon.run()
+    assert daemon.state.last_error == "nothing here can draw: chromium: not found"
+    assert daemon.tally.renders_error == 1
+
+
+async def test_serve_default_keeps_its_own_image_beside_the_good_one():
+    policy = RefreshPolicy(on_error=OnError.SERVE_DEFAULT)
+    daemon = Daemon(binding=sample_binding(refresh=policy, defaults={"title": "n/a"}))
+    await daemon.run()
+    daemon.source.then(FetchFailed("down", reason="network"))
+    await daemon.run()
+    assert daemon.images.files == {"card.png": b'plain {"title": "Hello"}'}
+    assert daemon.defaults.files == {"card.png": b'plain {"title": "n/a"}'}
+    drawn = len(daemon.renderer.jobs)
+    await daemon.run()
+    assert len(daemon.renderer.jobs) == drawn
+    daemon.source.then(NEW)
+    await daemon.run()
+    assert daemon.defaults.files == {}
+
+
+async def test_a_default_image_that_cannot_be_drawn_leaves_the_failure_as_it_is():
+    policy = RefreshPolicy(on_error=OnError.SERVE_DEFAULT)
+    daemon = Daemon(FetchFailed("down", reason="network"), binding=sample_binding(refresh=policy))
+    daemon.defaults.failure = PublishFailed("disk full", reason="disk_full")
+    with capture_logs() as logs:
+        await daemon.run()
+    assert daemon.state.last_error == "down"
+    assert [e["event"] for e in logs if e["event"].startswith("default")] == [
+        "default image not drawn"
+    ]
+
+
+async def test_the_first_image_wakes_who_waits_for_it():
+    daemon = Daemon()
+    waiting = asyncio.create_task(daemon.refresher.wait_for_image("card", 5), name="reader")
+    await asyncio.sleep(0)
+    await daemon.run()
+    assert await waiting is True
+    assert await daemon.refresher.wait_for_image("card", 5) is True
+
+
+async def test_waiting_for_a_first_image_ends_at_its_time_and_for_unknown_bindings_at_once():
+    daemon = Daemon()
+    assert await daemon.refresher.wait_for_image("card", 0.01) is False
+    assert await daemon.refresher.wait_for_image("ghost", 5) is False
+
+
+async def test_a_binding_that_is_gone_is_due_never():
+    daemon = Daemon()
+    assert await daemon.refresher.run("ghost", Trigger.TTL, 0) is None
+
+
+@pytest.mark.parametrize("host", ["", "example.org:443"])
+async def test_one_host_gets_its_share_of_the_slots_at_most(host: str):
+    limits = FetchLimits(concurrency=3, per_host=2)
+    running, most = 0, 0
+
+    async def fetch() -> None:
+        nonlocal running, most
+        async with limits.slot(host):
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(fetch() for _ in range(9)))
+    assert most == (2 if host else 3)
+    assert limits._hosts == {}
