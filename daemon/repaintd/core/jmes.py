@@ -19,7 +19,7 @@ from repaintd.core.path_syntax import PathSyntaxError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_STEPS: Final = 500_000
+MAX_STEPS: Final = 250_000
 """Most work of one evaluation: nodes visited, values built, and a share for long strings."""
 
 _CHARACTERS_PER_STEP: Final = 64
@@ -48,10 +48,8 @@ def parse(expression: str, offset: int) -> Any:
         position, reason = _explain(error, expression)
         raise PathSyntaxError(reason, offset + position) from error
     for node in _nodes(tree):
-        name = node["value"] if node["type"] == "function_expression" else None
-        if name is not None and name not in _FUNCTIONS.FUNCTION_TABLE:
-            at = offset + max(0, expression.find(f"{name}("))
-            raise PathSyntaxError(f"JMESPath has no function {name}()", at)
+        if node["type"] == "function_expression":
+            _check_call(node, expression, offset)
     if tree["type"] == "expref":
         raise PathSyntaxError("an expression reference (&) is no value", offset)
     return tree
@@ -124,7 +122,23 @@ class _Interpreter(TreeInterpreter):
     def _spend(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise _TooMuchWork(f"it takes more than {MAX_STEPS:,} steps on this document")
+            raise _TooMuchWork(
+                f"it takes more than {MAX_STEPS:,} steps on this document: ask the source for less"
+            )
+
+
+def _check_call(node: Any, expression: str, offset: int) -> None:
+    """What jmespath itself finds out only when it calls the function."""
+    name = node["value"]
+    at = offset + max(0, expression.find(f"{name}("))
+    if name not in _FUNCTIONS.FUNCTION_TABLE:
+        raise PathSyntaxError(f"JMESPath has no function {name}()", at)
+    signature = _FUNCTIONS.FUNCTION_TABLE[name]["signature"]
+    given, wanted = len(node["children"]), len(signature)
+    variadic = bool(signature) and signature[-1].get("variadic", False)
+    if given < wanted or (given > wanted and not variadic):
+        more = " or more" if variadic else ""
+        raise PathSyntaxError(f"{name}() takes {wanted} argument(s){more}, not {given}", at)
 
 
 def _explain(error: JMESPathError, expression: str) -> tuple[int, str]:
@@ -145,6 +159,6 @@ def _nodes(tree: Any) -> Iterator[Any]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, dict) and "type" in node:
+        if isinstance(node, dict):  # a slice has numbers for children
             yield node
-            waiting.extend(node.get("children", ()))
+            waiting.extend(node["children"])

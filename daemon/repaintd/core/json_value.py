@@ -30,27 +30,13 @@ def settle(value: Any) -> tuple[Any, int]:
     """
     if type(value) is str and value.isascii() and "\0" not in value:  # nearly always
         return value, len(value) + 2
-    raw = _encode(value, 0)
-    return orjson.loads(raw), len(raw)
-
-
-def canonical(value: Any) -> bytes:
-    """The JSON of `settle(value)` with its keys in order: equal values give equal bytes.
-
-    Raises:
-        NotJson: as for `settle`.
-    """
-    return _encode(value, orjson.OPT_SORT_KEYS)
-
-
-def _encode(value: Any, option: int) -> bytes:
     try:
-        raw = orjson.dumps(value, option=option)
+        raw = orjson.dumps(value)
     except TypeError:
-        raw = orjson.dumps(_mend(value, 0), option=option)
+        raw = orjson.dumps(_mend(value, 0))
     if b"\\u0000" in raw:
-        raw = orjson.dumps(_mend(orjson.loads(raw), 0), option=option)
-    return raw
+        raw = orjson.dumps(_mend(orjson.loads(raw), 0))
+    return orjson.loads(raw), len(raw)
 
 
 def _mend(value: Any, depth: int) -> Any:

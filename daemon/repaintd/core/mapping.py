@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from repaintd.core.json_value import NotJson, canonical, is_missing, settle
+from repaintd.core.fingerprint import canonical, digest
+from repaintd.core.json_value import NotJson, is_missing, settle
 from repaintd.core.path import Path, PathSyntaxError, compile_path
 from repaintd.core.state import Fallback
 from repaintd.core.template import MISSING
@@ -96,11 +96,7 @@ def mapping_fingerprint(binding: Binding, template: Template) -> str:
         for name, variable in template.variables.items()
     }
     parts = [dict(binding.mapping), dict(binding.defaults), declared, template.strict]
-    try:
-        raw = canonical(parts)
-    except NotJson:  # it cannot be mapped either; the mapping says so
-        raw = repr(parts).encode(errors="backslashreplace")
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+    return digest(canonical(parts))
 
 
 def _choose(name: str, binding: Binding, template: Template, document: Any) -> _Choice:
