@@ -47,52 +47,39 @@ class Write:
     """One thing that somebody waits for.
 
     Attributes:
-        order: position among all writes and notes; of one binding's, the latest wins.
+        done: set once it is durable, or has failed.
         uid: the binding whose state is written; "" for none.
         blob: its state; None to drop it.
-        done: set once it is durable, or has failed.
+        note: the state that waited without hurry and that this write makes obsolete.
     """
 
-    order: int
     done: asyncio.Future[None]
     uid: str = ""
     blob: bytes | None = field(default=None, repr=False)
+    note: BindingState | None = None
     events: Sequence[EventRow] = ()
     probe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A state that nobody waits for."""
-
-    order: int
-    state: BindingState
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What goes into one transaction."""
+    """What goes into one transaction.
+
+    Attributes:
+        writes: in the order in which they were asked for.
+        notes: states that nobody waits for; each is newer than the writes of its binding.
+    """
 
     writes: Sequence[Write]
-    notes: Sequence[Note]
+    notes: Sequence[BindingState]
 
     def __bool__(self) -> bool:
         return bool(self.writes or self.notes)
 
-    def latest(self) -> dict[str, Write]:
-        """The write that decides the state of each binding."""
-        return {write.uid: write for write in self.writes if write.uid}
-
     def parts(self) -> list[Batch]:
-        """One batch for each thing in it, in the order in which they were asked for."""
-        things: list[Write | Note] = [*self.writes, *self.notes]
-        things.sort(key=lambda each: each.order)
-        return [
-            Batch(writes=(each,), notes=())
-            if isinstance(each, Write)
-            else Batch(writes=(), notes=(each,))
-            for each in things
-        ]
+        """One batch for each thing in it, in the order in which they must be written."""
+        writes = [Batch(writes=(each,), notes=()) for each in self.writes]
+        return writes + [Batch(writes=(), notes=(each,)) for each in self.notes]
 
     async def write(self, database: aiosqlite.Connection, *, at: float, keep: int) -> None:
         """Write it in one transaction, and prune events to the latest *keep* in small steps.
@@ -112,17 +99,16 @@ class Batch:
                 await database.rollback()
 
     async def _write_states(self, database: aiosqlite.Connection, at: float) -> None:
-        latest = self.latest()
-        rows = [(each.uid, each.blob, at) for each in latest.values() if each.blob is not None]
-        gone = [(each.uid,) for each in latest.values() if each.blob is None]
-        notes = [each for each in self.notes if not supersedes(latest, each)]
+        latest = {write.uid: write.blob for write in self.writes if write.uid}
+        rows = [(uid, blob, at) for uid, blob in latest.items() if blob is not None]
+        gone = [(uid,) for uid, blob in latest.items() if blob is None]
         if rows:
             await database.executemany(_UPSERT, rows)
         if gone:
             await database.executemany(_FORGET, gone)
-        if notes:
+        if self.notes:
             # A generator, so that the thread of the connection does the encoding.
-            await database.executemany(_UPSERT, _note_rows(notes, at))
+            await database.executemany(_UPSERT, _note_rows(self.notes, at))
 
     async def _write_events(self, database: aiosqlite.Connection, keep: int) -> None:
         events = [event for write in self.writes for event in write.events]
@@ -131,15 +117,9 @@ class Batch:
             await database.execute(_PRUNE, (keep, 100 + 2 * len(events)))
 
 
-def supersedes(latest: dict[str, Write], note: Note) -> bool:
-    """Whether a write that came after *note* decides the state of its binding."""
-    write = latest.get(note.state.uid)
-    return write is not None and write.order > note.order
-
-
-def _note_rows(notes: Sequence[Note], at: float) -> Iterator[tuple[str, bytes, float]]:
-    for note in notes:
+def _note_rows(notes: Sequence[BindingState], at: float) -> Iterator[tuple[str, bytes, float]]:
+    for state in notes:
         try:
-            yield note.state.uid, encode_state(note.state), at
+            yield state.uid, encode_state(state), at
         except TypeError as exc:
-            log.warning("state cannot be stored", uid=note.state.uid, why=str(exc))
+            log.warning("state cannot be stored", uid=state.uid, why=str(exc))

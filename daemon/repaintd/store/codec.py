@@ -24,6 +24,7 @@ _FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
     each: tuple(field.name for field in fields(each))
     for each in (BindingState, Validators, Fallback, StoredImage)
 }
+_KNOWN: Final = frozenset(_FIELDS[BindingState])
 _INTERNED: Final = ("due_reason", "last_error_stage", "last_error_reason")
 
 
@@ -60,15 +61,16 @@ def decode_state(uid: str, blob: bytes) -> BindingState:
     document = json.loads(blob) if blob[:1] == _EXACT else orjson.loads(blob)
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 — one error for all unreadable blobs
-    values = {name: document[name] for name in _FIELDS[BindingState] if name in document}
+    for name in document.keys() - _KNOWN:
+        del document[name]
     for name in _INTERNED:
-        if isinstance(values.get(name), str):
-            values[name] = sys.intern(values[name])
-    values["uid"] = uid
-    values["validators"] = _validators(document.get("validators"))
-    values["fallbacks"] = _fallbacks(document.get("fallbacks"))
-    values["image"] = _image(document.get("image"))
-    return BindingState(**values)
+        if isinstance(document.get(name), str):
+            document[name] = sys.intern(document[name])
+    document["uid"] = uid
+    document["validators"] = _validators(document.get("validators"))
+    document["fallbacks"] = _fallbacks(document.get("fallbacks"))
+    document["image"] = _image(document.get("image"))
+    return BindingState(**document)
 
 
 def _exact(value: object) -> bytes:

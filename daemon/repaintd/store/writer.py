@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from repaintd.errors import StoreUnavailable
-from repaintd.store.batch import Batch, Note, Write, supersedes
+from repaintd.store.batch import Batch, Write
 from repaintd.store.failure import of_the_place, unavailable
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Writer:
         self._flush_interval = flush_interval
         self._keep_events = keep_events
         self._writes: list[Write] = []
-        self._notes: dict[str, Note] = {}
-        self._orders = itertools.count()
+        self._notes: dict[str, BindingState] = {}
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -93,7 +92,7 @@ class Writer:
 
     def note(self, state: BindingState) -> None:
         """Write *state* with the next transaction, at the latest when the interval is over."""
-        self._notes[state.uid] = Note(next(self._orders), state)
+        self._notes[state.uid] = state
         if self._timer is None and not self._closing:
             self._set_timer()
 
@@ -111,8 +110,9 @@ class Writer:
     def close(self) -> None:
         """Make `run` write what is left and return; later writes are refused."""
         self._closing = True
-        self._stop_timer()
-        self._wake.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
 
     def _enqueue(
         self, uid: str, blob: bytes | None, events: Sequence[EventRow], *, probe: bool
@@ -120,9 +120,9 @@ class Writer:
         if self._closing:
             raise StoreUnavailable(f"{self._path} is closed: the daemon is stopping")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        order = next(self._orders)
+        note = self._notes.pop(uid, None)
         self._writes.append(
-            Write(order=order, done=done, uid=uid, blob=blob, events=events, probe=probe)
+            Write(done=done, uid=uid, blob=blob, note=note, events=events, probe=probe)
         )
         self._wake.set()
         return done
@@ -148,21 +148,16 @@ class Writer:
         if self._broken:
             self._broken = False
             log.info("state database can be written again", path=str(self._path))
-        latest = batch.latest()
         for note in batch.notes:
             self._drop_note(note)
-        for uid in latest:
-            note_of_it = self._notes.get(uid)
-            if note_of_it is not None and supersedes(latest, note_of_it):
-                self._drop_note(note_of_it)
         for write in batch.writes:
             if not write.done.done():
                 write.done.set_result(None)
 
-    def _drop_note(self, note: Note) -> None:
+    def _drop_note(self, note: BindingState) -> None:
         # A newer note of the same binding may have come meanwhile.
-        if self._notes.get(note.state.uid) is note:
-            del self._notes[note.state.uid]
+        if self._notes.get(note.uid) is note:
+            del self._notes[note.uid]
 
     async def _failed(self, batch: Batch, exc: Exception) -> bool:
         self.errors += 1
@@ -179,13 +174,15 @@ class Writer:
         if len(batch.writes) + len(batch.notes) > 1:
             return all([await self._round(part) for part in batch.parts()])
         for note in batch.notes:
-            log.error("state cannot be stored", uid=note.state.uid, why=str(exc))
+            log.error("state cannot be stored", uid=note.uid, why=str(exc))
             self._drop_note(note)
         self._refuse(batch, exc)
         return True
 
     def _refuse(self, batch: Batch, exc: Exception) -> None:
         for write in batch.writes:
+            if write.note is not None:
+                self._notes.setdefault(write.uid, write.note)
             if not write.done.done():
                 failure = unavailable(self._path, exc)
                 failure.__cause__ = exc
@@ -204,11 +201,6 @@ class Writer:
     def _set_timer(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._flush_interval, self._flush)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _flush(self) -> None:
         self._timer = None

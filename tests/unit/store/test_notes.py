@@ -23,6 +23,14 @@ async def test_a_note_is_written_when_the_store_closes(opened, make_state):
         assert store.states()["card"].error_count == 2
 
 
+async def test_any_number_of_notes_is_written_when_the_store_closes(opened, make_state):
+    async with opened() as store:
+        for number in range(1200):
+            store.note(make_state(f"b{number}"))
+    async with opened() as store:
+        assert len(store.states()) == 1200
+
+
 async def test_a_note_is_written_when_the_interval_is_over(opened, make_state, tmp_path):
     async with opened(flush_interval=0.01) as store:
         for number in range(1200):
