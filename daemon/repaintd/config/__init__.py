@@ -1,0 +1,53 @@
+"""The configuration directory: YAML → settings, bindings and templates, with places for problems.
+
+`load_configuration` is the way in; it returns all of a sound configuration or raises all problems.
+"""
+
+from __future__ import annotations
+
+from repaintd.config.configuration import Configuration
+from repaintd.config.inbound import InboundWebhook
+from repaintd.config.load import load_configuration, secret_resolver
+from repaintd.config.problem import Problem, TemplateProblem
+from repaintd.config.schema import WHICH, json_schema
+from repaintd.config.secrets import Reference, ReferenceRefused, SecretResolver, references
+from repaintd.config.settings import (
+    EgressSettings,
+    OutputSettings,
+    RefreshSettings,
+    RenderingSettings,
+    ServerSettings,
+    Settings,
+    StateSettings,
+)
+from repaintd.config.sources import BUILT_IN, StaticSpec, WebhookSpec
+from repaintd.config.subscription import Subscription, SubscriptionFilters
+from repaintd.errors import ConfigurationError
+
+__all__ = [
+    "BUILT_IN",
+    "WHICH",
+    "Configuration",
+    "ConfigurationError",
+    "EgressSettings",
+    "InboundWebhook",
+    "OutputSettings",
+    "Problem",
+    "Reference",
+    "ReferenceRefused",
+    "RefreshSettings",
+    "RenderingSettings",
+    "SecretResolver",
+    "ServerSettings",
+    "Settings",
+    "StateSettings",
+    "StaticSpec",
+    "Subscription",
+    "SubscriptionFilters",
+    "TemplateProblem",
+    "WebhookSpec",
+    "json_schema",
+    "load_configuration",
+    "references",
+    "secret_resolver",
+]

@@ -1,0 +1,92 @@
+"""One entry of `bindings:` as people write it (DESIGN 2.3, contract B.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from repaintd.config import limits
+from repaintd.config.quantities import Flag, Whole
+from repaintd.config.texts import Label, SecretText, TemplateId, Uid
+from repaintd.plugin import SpecModel
+
+Side = Annotated[Whole, Field(ge=1, le=10_000)]
+"""CSS pixels of width or height."""
+VariableName = Annotated[str, Field(min_length=1, max_length=128)]
+MappingPath = Annotated[str, Field(max_length=limits.MAPPING_PATH_CHARACTERS)]
+
+
+class RefreshPolicyModel(SpecModel):
+    """When to refresh, and what to show when that fails (contract B.6, B.7)."""
+
+    type: Literal["ttl", "etag", "webhook", "manual"] = "ttl"
+    ttl_seconds: Annotated[Whole, Field(ge=1, le=limits.TTL_SECONDS_MAX)] | None = Field(
+        default=None,
+        description="seconds between two polls; default 300, or refresh.minTtlSeconds if larger",
+    )
+    on_error: Literal["serve_stale", "serve_default", "serve_error", "error"] = Field(
+        default="serve_stale", description="what /b/ answers after a failure; error = serve_error"
+    )
+
+
+class OutputConfigModel(SpecModel):
+    """What the image is written as; width and height default to the template's."""
+
+    format: Literal["png", "jpeg", "jpg", "webp", "pdf"] = "png"
+    quality: Annotated[Whole, Field(ge=1, le=100)] = 90
+    width: Side | None = None
+    height: Side | None = None
+
+
+class InboundWebhookModel(SpecModel):
+    """How inbound triggers prove themselves (contract B.10)."""
+
+    auth: Literal["signature", "none"] = Field(
+        default="signature", description="none: anybody who knows the URL can trigger"
+    )
+    secret: SecretText | None = Field(default=None, repr=False, description="the key of signatures")
+    secrets: tuple[SecretText, ...] = Field(
+        default=(), repr=False, description="the same during a change of secrets, newest first"
+    )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """References to all secrets, newest first."""
+        return self.secrets if self.secret is None else (self.secret,)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.auth == "none":
+            if self.keys:
+                raise ValueError("has a secret and `auth: none`; remove one of them")
+        elif (self.secret is None) is (not self.secrets):
+            raise ValueError("needs `secret` or `secrets`, or say `auth: none`")
+        return self
+
+
+class BindingModel(SpecModel):
+    """One binding. `data_source` is validated by the model of its `type`."""
+
+    uid: Uid = Field(description="stable name of the file and of the URL")
+    name: Label | None = Field(default=None, description="for people; default: the uid")
+    template_id: TemplateId = Field(description="name of a folder in templates/")
+    data_source: dict[str, Any] = Field(repr=False)
+    mapping: dict[VariableName, MappingPath] = Field(
+        default_factory=dict,
+        max_length=limits.MAPPING_ENTRIES,
+        description="template variable: path into the document",
+    )
+    defaults: dict[VariableName, Any] = Field(
+        default_factory=dict, description="template variable: value when its path finds nothing"
+    )
+    refresh_policy: RefreshPolicyModel = RefreshPolicyModel()
+    output_config: OutputConfigModel = OutputConfigModel()
+    webhook: InboundWebhookModel | None = None
+    paused: Flag = False
+
+
+class BindingFile(SpecModel):
+    """A file below `bindings/`."""
+
+    bindings: list[BindingModel] = Field(default_factory=list)

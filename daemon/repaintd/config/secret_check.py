@@ -1,0 +1,64 @@
+"""Secret references at check time: wrong forms are errors, absent values are warnings (item 17)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from repaintd.config.secrets import Reference, ReferenceRefused, SecretResolver, references
+from repaintd.errors import SecretUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from repaintd.config.document import Document
+    from repaintd.config.problem import Path, Report
+
+
+class SecretCheck:
+    """Looks at every text that is resolved at use; each absent secret is told once."""
+
+    def __init__(self, resolver: SecretResolver, report: Report) -> None:
+        self._resolver = resolver
+        self._report = report
+        self._seen: set[Reference] = set()
+
+    def check(self, document: Document, path: Path, value: Any) -> None:
+        """Report what is wrong or absent in the texts of *value*, which stands at *path*."""
+        if "${" not in document.text and "\\" not in document.text:  # an escape could spell it
+            return
+        for place, text in _texts(path, value):
+            try:
+                found = references(text)
+            except ReferenceRefused as refused:
+                self._report.add(document.problem(place, str(refused)))
+                continue
+            for reference in found:
+                self._check_value(document, place, reference)
+
+    def clear_text(self, document: Document, path: Path, text: str) -> None:
+        """Warn of a secret that stands in the file itself."""
+        if "${" not in text:
+            message = "is a secret in clear text; keep it elsewhere, as ${credential:name} or such"
+            self._report.add(document.problem(path, message, severity="warning"))
+
+    def _check_value(self, document: Document, place: Path, reference: Reference) -> None:
+        if reference in self._seen:
+            return
+        self._seen.add(reference)
+        try:
+            self._resolver.value(reference)
+        except SecretUnavailable as unavailable:
+            message = f"{unavailable}; what uses it fails until then"
+            self._report.add(document.problem(place, message, severity="warning"))
+
+
+def _texts(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        if "${" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _texts((*path, key), each)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts((*path, index), each)

@@ -1,0 +1,113 @@
+"""`repaintd.yaml` → settings, those of the plugins among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from repaintd.config.files import FileRefused
+from repaintd.config.problem import Problem, shortened, unread
+from repaintd.config.settings import Settings
+from repaintd.config.wording import did_you_mean, problems_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from repaintd.config.document import Document
+    from repaintd.config.files import Tree
+    from repaintd.config.problem import Path, Report
+    from repaintd.config.secret_check import SecretCheck
+    from repaintd.config.yaml_files import YamlFiles
+    from repaintd.plugin import SpecModel
+
+FILE: Final = "repaintd.yaml"
+_MISNAMED: Final = "repaintd.yml"
+
+
+class SettingsReader:
+    """Reads the one settings file."""
+
+    def __init__(
+        self, models: Mapping[str, type[SpecModel]], report: Report, secrets: SecretCheck
+    ) -> None:
+        self._models = models
+        self._report = report
+        self._secrets = secrets
+
+    def read(self, tree: Tree, files: YamlFiles) -> Settings:
+        """The settings; the defaults where the file is absent, or where the report has errors."""
+        try:
+            entry = tree.entry(FILE)
+        except FileRefused as refused:
+            self._report.add(Problem(file=FILE, message=str(refused)))
+            return Settings()
+        if tree.holds(_MISNAMED):
+            self._report.add(unread(_MISNAMED))
+        document = None if entry is None else files.read(entry)
+        if document is None or document.value is None:
+            return self._with_plugins(Settings(), {})
+        settings = self._settings(document)
+        self._check_secrets(document, settings)
+        self._check_subscriptions(document, settings)
+        return self._with_plugins(settings, self._plugins(document, settings))
+
+    def _settings(self, document: Document) -> Settings:
+        try:
+            return Settings.model_validate(document.value, by_alias=True, by_name=False)
+        except ValidationError as error:
+            self._report.extend(problems_of(document, error, Settings))
+        raw = document.value.get("plugins") if isinstance(document.value, dict) else None
+        return Settings(plugins=raw if isinstance(raw, dict) else {})
+
+    def _with_plugins(self, settings: Settings, given: Mapping[str, Any]) -> Settings:
+        """*settings* with the plugins' own: as given, else their defaults if those are whole."""
+        models = dict(given)
+        for name, model in self._models.items():
+            if name not in settings.plugins:
+                try:
+                    models[name] = model()
+                except ValidationError:
+                    continue  # it says so when somebody opens it
+        return settings.model_copy(update={"plugins": models})
+
+    def _plugins(self, document: Document, settings: Settings) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, raw in settings.plugins.items():
+            path: Path = ("plugins", name)
+            model = self._models.get(name)
+            if model is None:
+                self._report.add(document.problem(path, self._unknown(name), key=True))
+                continue
+            try:
+                given = {} if raw is None else raw
+                found[name] = model.model_validate(given, by_alias=True, by_name=False)
+            except ValidationError as error:
+                self._report.extend(problems_of(document, error, model, path))
+        return found
+
+    def _unknown(self, name: str) -> str:
+        hint = did_you_mean(name, self._models) or " remove it, or install the plugin;"
+        known = ", ".join(sorted(self._models)) or "none"
+        return f"there is no plugin {shortened(name)};{hint} installed: {known}"
+
+    def _check_secrets(self, document: Document, settings: Settings) -> None:
+        raw = document.value
+        if not isinstance(raw, dict):
+            return
+        for key in ("server", "webhooks", "plugins"):
+            self._secrets.check(document, (key,), raw.get(key))
+        if "api_keys" in settings.server.model_fields_set:
+            for index, key_text in enumerate(settings.server.api_keys):
+                self._secrets.clear_text(document, ("server", "apiKeys", index), key_text)
+        for index, subscription in enumerate(settings.webhooks):
+            for each in subscription.signing_secrets:
+                self._secrets.clear_text(document, ("webhooks", index), each)
+
+    def _check_subscriptions(self, document: Document, settings: Settings) -> None:
+        first: dict[str, int] = {}
+        for index, subscription in enumerate(settings.webhooks):
+            other = first.setdefault(subscription.uid, index)
+            if other != index:
+                message = f"is the uid of webhooks[{other}] already; rename one"
+                self._report.add(document.problem(("webhooks", index, "uid"), message))

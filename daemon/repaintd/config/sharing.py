@@ -1,0 +1,79 @@
+"""Equal parts of many bindings as one object: 100,000 bindings differ in little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from repaintd.config.inbound import InboundWebhook
+from repaintd.core.binding import ImageFormat, OnError, OutputConfig, PolicyType, RefreshPolicy
+from repaintd.core.fingerprint import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from repaintd.config.binding_model import (
+        InboundWebhookModel,
+        OutputConfigModel,
+        RefreshPolicyModel,
+    )
+
+_DEFAULT_TTL_SECONDS = 300
+_ON_ERROR = {each.value: each for each in OnError} | {"error": OnError.SERVE_ERROR}
+_FORMATS = {each.value: each for each in ImageFormat} | {"jpg": ImageFormat.JPEG}
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Hands out the first of equal objects; whoever gets one must not change it."""
+
+    min_ttl_seconds: int = 1
+    _first: dict[Hashable, Any] = field(default_factory=dict)
+
+    def text(self, value: str) -> str:
+        """The first text that equals *value*."""
+        first: str = self._first.setdefault(value, value)
+        return first
+
+    def mapping(self, value: Mapping[str, str]) -> Mapping[str, str]:
+        """The first mapping of texts that equals *value*."""
+        first: Mapping[str, str] = self._first.setdefault(tuple(value.items()), value)
+        return first
+
+    def values(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The first mapping of JSON values that equals *value*; 1, 1.0 and true differ."""
+        first: Mapping[str, Any] = self._first.setdefault(canonical(value), value)
+        return first
+
+    def refresh(self, model: RefreshPolicyModel) -> RefreshPolicy:
+        """The policy that *model* describes."""
+        ttl = model.ttl_seconds or max(_DEFAULT_TTL_SECONDS, self.min_ttl_seconds)
+        policy: RefreshPolicy | None = self._first.get((model.type, ttl, model.on_error))
+        if policy is None:
+            policy = RefreshPolicy(
+                type=PolicyType(model.type), ttl_seconds=ttl, on_error=_ON_ERROR[model.on_error]
+            )
+            self._first[model.type, ttl, model.on_error] = policy
+        return policy
+
+    def output(self, model: OutputConfigModel) -> OutputConfig:
+        """The output that *model* describes."""
+        key = (model.format, model.quality, model.width, model.height)
+        output: OutputConfig | None = self._first.get(key)
+        if output is None:
+            output = OutputConfig(
+                format=_FORMATS[model.format],
+                quality=model.quality,
+                width=model.width,
+                height=model.height,
+            )
+            self._first[key] = output
+        return output
+
+    def webhook(self, model: InboundWebhookModel | None) -> InboundWebhook | None:
+        """What *model* asks of inbound triggers."""
+        if model is None:
+            return None
+        webhook = InboundWebhook(auth=model.auth, secrets=model.keys)
+        first: InboundWebhook = self._first.setdefault(webhook, webhook)
+        return first

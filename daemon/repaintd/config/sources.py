@@ -1,0 +1,46 @@
+"""The two kinds of `dataSource` that need no plugin to be read: `static` and `webhook`."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import AliasChoices, ConfigDict, Field
+
+from repaintd.plugin import SourceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _other_spelling(schema: dict[str, Any]) -> None:
+    schema["properties"]["data"] = {"description": "the same as staticData"}
+
+
+class StaticSpec(SourceSpec):
+    """The data stands in the binding itself (contract B.2)."""
+
+    model_config = ConfigDict(json_schema_extra=_other_spelling)
+
+    type: Literal["static"] = "static"
+    static_data: Any = Field(
+        default=None,
+        validation_alias=AliasChoices("staticData", "data"),
+        description="the document that the mapping reads; any JSON",
+    )
+
+
+class WebhookSpec(SourceSpec):
+    """The data is pushed to the binding's inbound webhook (contract B.10)."""
+
+    type: Literal["webhook"] = "webhook"
+    merge: Literal["replace", "deepMerge", "append"] = Field(
+        default="replace",
+        description="what a payload does to the document kept so far: take its place, be merged "
+        "into its objects, or be appended to it as a list",
+    )
+
+
+BUILT_IN: Final[Mapping[str, type[SourceSpec]]] = MappingProxyType(
+    {"static": StaticSpec, "webhook": WebhookSpec}
+)
