@@ -61,6 +61,7 @@ def _nursery(directory: Path, acknowledgements: Path) -> None:
     for _ in sys.stdin:
         pid = os.fork()
         if not pid:
+            os.dup2(2, 1)  # the standard output speaks to the test
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             asyncio.run(_commit_for_ever(directory, os.open(acknowledgements, flags)))
         print(pid, flush=True)
