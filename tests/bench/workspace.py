@@ -1,0 +1,111 @@
+"""Configuration directories for the measurements: real files, read by the real loader."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CARD: Final = Path(__file__).with_name("card")
+PER_FILE: Final = 1_000
+BINDING: Final = """\
+  - uid: {uid}
+    name: Card {number}
+    templateId: card
+    dataSource:
+      type: http
+      url: "{source}{number}"
+      method: GET
+      headers:
+        Accept: application/json
+    mapping:
+      title: name
+      description: description
+      owner: owner.login
+      stars: stargazers_count
+      forks: forks_count
+      issues: open_issues_count
+      language: language
+    defaults:
+      stars: 0
+    refreshPolicy:
+      type: ttl
+      ttlSeconds: {ttl}
+      onError: serve_stale
+    outputConfig:
+      format: {image_format}
+      quality: 90
+"""
+SETTINGS: Final = """\
+server: {{ listen: "127.0.0.1:{port}" }}
+refresh: {{ concurrency: {concurrency}, perHost: {concurrency}, minTtlSeconds: 1 }}
+egress: {{ allow: ["127.0.0.1"] }}
+render: {{ pages: {pages} }}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One directory with `config`, and beside it what the daemon writes."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration directory."""
+        return self.root / "config"
+
+    def write(
+        self,
+        count: int,
+        source: str,
+        *,
+        image_format: str = "jpeg",
+        ttl: int = 60,
+        concurrency: int = 64,
+    ) -> None:
+        """Write settings, the card template and *count* bindings `card-000000` … of it.
+
+        Args:
+            source: URL before the binding's number.
+            ttl: seconds between two polls.
+            concurrency: of fetches, also against the one host that there is.
+        """
+        shutil.copytree(CARD, self.config / "templates" / "card", dirs_exist_ok=True)
+        settings = SETTINGS.format(port=free_port(), concurrency=concurrency, pages=cores())
+        (self.config / "repaintd.yaml").write_text(settings, "utf-8")
+        (self.config / "bindings").mkdir(exist_ok=True)
+        for first in range(0, count, PER_FILE):
+            bindings = [
+                BINDING.format(
+                    uid=uid(number),
+                    number=number,
+                    source=source,
+                    ttl=ttl,
+                    image_format=image_format,
+                )
+                for number in range(first, min(first + PER_FILE, count))
+            ]
+            path = self.config / "bindings" / f"{first:06}.yaml"
+            path.write_text("bindings:\n" + "".join(bindings), "utf-8")
+
+
+def uid(number: int) -> str:
+    """The uid of the binding with that number."""
+    return f"card-{number:06}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
