@@ -231,7 +231,7 @@ def _network_advice(subject: str, entry: str) -> str:
     try:
         meant = ip_network(subject, strict=False)
     except ValueError:
-        return f"{entry!r} is no network: write it like 10.0.0.0/8 or fd00::/8, without a port"
+        return f"{entry!r} is no network: write it like 10.0.0.0/8 or fd00::/8"
     return f"{entry!r} has bits set behind the prefix: write {meant}"
 
 

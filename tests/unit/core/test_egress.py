@@ -163,7 +163,7 @@ def test_nothing_is_listed_by_default():
     [
         ("http://localhost:8080", "without the scheme"),
         ("http://localhost", "without the scheme"),
-        ("localhost/path", "without a port"),
+        ("localhost/path", "no network"),
         ("*.internal", "wildcards are not supported"),
         ("localhost:", "no port number"),
         ("localhost:http", "no port number"),

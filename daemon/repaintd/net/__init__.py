@@ -1,0 +1,7 @@
+"""The one way out by HTTP: egress policy, limits, redirects, content codings."""
+
+from __future__ import annotations
+
+from repaintd.net.door import open_door
+
+__all__ = ["open_door"]

@@ -1,0 +1,94 @@
+"""Reads a response's body: whole, within its limit, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from repaintd.errors import HttpFailed
+from repaintd.net.decoding import CodingError, Decoder, decoder_for
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+_PIECE: Final = 256 * 1024
+# Coded bytes may outnumber decoded ones by a header and a little; more than that is an attack.
+_CODING_OVERHEAD: Final = 64 * 1024
+_MEBIBYTE: Final = 1024 * 1024
+
+
+async def read_body(response: ClientResponse, most: int, origin: str) -> bytes:
+    """All of it, decoded.
+
+    Raises:
+        HttpFailed: `too_large`, `encoding` or `truncated`.
+        aiohttp.ClientError, TimeoutError: the connection failed underneath.
+    """
+    if response.content.at_eof():
+        return b""
+    codings = response.headers.getall("Content-Encoding", ())
+    try:
+        decoder = decoder_for(",".join(codings)) if codings else None
+    except CodingError as exc:
+        raise HttpFailed(f"{origin} answered with {exc}", reason="encoding") from exc
+    wire_most = most + _CODING_OVERHEAD if decoder else most
+    if (response.content_length or 0) > wire_most:
+        raise _too_large(origin, most)
+    if decoder is None:
+        return await _plain(response, most, origin)
+    return await _decoded(response, decoder, most, origin)
+
+
+async def read_glimpse(response: ClientResponse, most: int) -> bytes:
+    """The beginning of a body that nothing depends on, as it came; b"" if it is coded."""
+    if response.headers.get("Content-Encoding"):
+        return b""
+    body = bytearray()
+    while len(body) < most and (piece := await response.content.read(most - len(body))):
+        body += piece
+    return bytes(body)
+
+
+async def _plain(response: ClientResponse, most: int, origin: str) -> bytes:
+    read = response.content.readany
+    first = await read()
+    body = bytearray()  # one buffer, not a list: a hostile body comes byte by byte
+    while piece := await read():
+        body = body or bytearray(first)
+        body += piece
+        if len(body) > most:
+            raise _too_large(origin, most)
+    if len(first) > most:
+        raise _too_large(origin, most)
+    return bytes(body) or first
+
+
+async def _decoded(response: ClientResponse, decoder: Decoder, most: int, origin: str) -> bytes:
+    body = bytearray()
+    wire_size = 0
+    while coded := await response.content.readany():
+        wire_size += len(coded)
+        body += _decode(decoder, coded, origin)
+        while decoder.pending() and len(body) <= most:
+            await asyncio.sleep(0)  # a bomb must not keep the loop from the other bindings
+            body += _decode(decoder, b"", origin)
+        if len(body) > most or wire_size > most + _CODING_OVERHEAD:
+            raise _too_large(origin, most)
+    if wire_size and not decoder.complete():
+        raise HttpFailed(f"{origin}: the compressed body ends too early", reason="truncated")
+    return bytes(body)
+
+
+def _decode(decoder: Decoder, coded: bytes, origin: str) -> bytes:
+    try:
+        return decoder.decode(coded, _PIECE)
+    except CodingError as exc:
+        raise HttpFailed(
+            f"{origin}: the body does not decode as its Content-Encoding says: {exc}",
+            reason="encoding",
+        ) from exc
+
+
+def _too_large(origin: str, most: int) -> HttpFailed:
+    shown = f"{most / _MEBIBYTE:g} MiB" if most >= _MEBIBYTE else f"{most:,} bytes"
+    return HttpFailed(f"{origin}: the body is larger than {shown}", reason="too_large")
