@@ -1,0 +1,142 @@
+"""Every metric that the daemon itself exposes, with its labels and its meaning.
+
+Plugins add their own (the Chromium plugin: `repaintd_render_queue_depth` and
+`repaintd_browser_restarts_total`), and prometheus_client adds `process_*`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """One metric as it is called on the wire; base units, bounded labels."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    help: str
+
+
+BUILD_INFO: Final = MetricSpec(
+    name="repaintd_build_info",
+    kind="info",
+    labels=("version",),
+    help="The running version; always 1.",
+)
+BINDINGS: Final = MetricSpec(
+    name="repaintd_bindings",
+    kind="gauge",
+    labels=("status",),
+    help="Bindings of the active configuration by status.",
+)
+FETCHES: Final = MetricSpec(
+    name="repaintd_fetches_total",
+    kind="counter",
+    labels=("binding", "result"),
+    help="Questions put to the source: modified, not_modified or error.",
+)
+FETCH_DURATION: Final = MetricSpec(
+    name="repaintd_fetch_duration_seconds",
+    kind="histogram",
+    help="Time to ask a source once, whatever it answered.",
+)
+RENDERS: Final = MetricSpec(
+    name="repaintd_renders_total",
+    kind="counter",
+    labels=("binding", "result"),
+    help="Images drawn: ok or error.",
+)
+RENDER_DURATION: Final = MetricSpec(
+    name="repaintd_render_duration_seconds",
+    kind="histogram",
+    labels=("renderer", "format"),
+    help="Time to draw one image, waiting for a turn not counted.",
+)
+WORK_SKIPPED: Final = MetricSpec(
+    name="repaintd_work_skipped_total",
+    kind="counter",
+    labels=("binding", "level"),
+    help="Refreshes that ended early because nothing had changed: "
+    "fetch (the source said 304), render (same variables), publish (same bytes).",
+)
+PUBLISHES: Final = MetricSpec(
+    name="repaintd_publishes_total",
+    kind="counter",
+    labels=("binding",),
+    help="New images put in place.",
+)
+EVENTS: Final = MetricSpec(
+    name="repaintd_events_total",
+    kind="counter",
+    labels=("event",),
+    help="Events recorded.",
+)
+TRIGGERS: Final = MetricSpec(
+    name="repaintd_triggers_total",
+    kind="counter",
+    labels=("binding", "result"),
+    help="Requests to refresh now: queued, coalesced with one that waits, or ignored (paused).",
+)
+LAST_SUCCESS: Final = MetricSpec(
+    name="repaintd_binding_last_success_timestamp_seconds",
+    kind="gauge",
+    labels=("binding",),
+    help="When the latest refresh succeeded, changed or not; absent before the first.",
+)
+LAST_ATTEMPT: Final = MetricSpec(
+    name="repaintd_binding_last_attempt_timestamp_seconds",
+    kind="gauge",
+    labels=("binding",),
+    help="When the latest refresh started; absent before the first.",
+)
+CONSECUTIVE_FAILURES: Final = MetricSpec(
+    name="repaintd_binding_consecutive_failures",
+    kind="gauge",
+    labels=("binding",),
+    help="Failed refreshes in a row.",
+)
+REFRESH_LAG: Final = MetricSpec(
+    name="repaintd_refresh_lag_seconds",
+    kind="histogram",
+    help="From the moment a refresh was due to its start.",
+)
+RELOAD_SUCCESSFUL: Final = MetricSpec(
+    name="repaintd_config_last_reload_successful",
+    kind="gauge",
+    help="1 when the latest attempt to load the configuration succeeded, else 0.",
+)
+RELOAD_TIMESTAMP: Final = MetricSpec(
+    name="repaintd_config_last_reload_success_timestamp_seconds",
+    kind="gauge",
+    help="When the active configuration was loaded.",
+)
+LOOP_LAG: Final = MetricSpec(
+    name="repaintd_event_loop_lag_seconds",
+    kind="histogram",
+    help="How late the event loop woke a timer, sampled four times a second.",
+)
+
+METRICS: Final = (
+    BUILD_INFO,
+    BINDINGS,
+    FETCHES,
+    FETCH_DURATION,
+    RENDERS,
+    RENDER_DURATION,
+    WORK_SKIPPED,
+    PUBLISHES,
+    EVENTS,
+    TRIGGERS,
+    LAST_SUCCESS,
+    LAST_ATTEMPT,
+    CONSECUTIVE_FAILURES,
+    REFRESH_LAG,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    LOOP_LAG,
+)
