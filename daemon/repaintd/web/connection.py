@@ -1,0 +1,186 @@
+"""One connection with deadlines: aiohttp's own protocol waits for ever."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from repaintd.web.problem import Problem, from_status
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp import StreamReader
+    from aiohttp.web import BaseRequest, StreamResponse
+
+    from repaintd.web.guard import Guard
+
+_SERVER_ERRORS: Final = 500
+_TARGET: Final = re.compile(r"(?:[A-Z]+ )?/")
+_RETRY: Final = {"Retry-After": "1"}
+
+log = structlog.get_logger("repaintd.web")
+
+
+class _Stage(IntEnum):
+    HEAD = 0  # the headers of a request are on their way, or are awaited for the first time
+    BUSY = 1  # a request is being answered; its body may still be on its way
+    IDLE = 2  # between two requests
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's connection, which also knows what it waits for and how long it may.
+
+    Each change of stage sets one deadline from the guard's clock; the guard's sweep compares.
+
+    Args:
+        manager: aiohttp's server.
+        guard: admits and sweeps.
+        settings: for `aiohttp.web.RequestHandler`.
+    """
+
+    __slots__ = (
+        "_body",
+        "_deadline",
+        "_guard",
+        "_head_bytes",
+        "_send_deadline",
+        "_stage",
+        "_unsent",
+        "_wire",
+    )
+
+    def __init__(self, manager: web.Server, *, guard: Guard, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._guard = guard
+        self._stage = _Stage.HEAD
+        self._deadline = guard.now + guard.limits.head
+        self._head_bytes = 0
+        self._body: StreamReader | None = None
+        self._wire: asyncio.Transport | None = None
+        self._unsent = 0
+        self._send_deadline = math.inf
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered, so that closing harms nobody's answer."""
+        return self._stage is not _Stage.BUSY and self.transport is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let it in, or say that the house is full."""
+        if self._guard.admit(self, transport):
+            self._wire = transport  # type: ignore[assignment]  # of a stream, always a Transport
+            super().connection_made(transport)
+        else:
+            self.force_close()
+            full = Problem(503, "service-unavailable", "Too many connections.", headers=_RETRY)
+            transport.write(full.raw())  # type: ignore[attr-defined]  # the same
+            transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._guard.leave(self)
+        self._wire = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Start the head's clock with its first byte, and bound its size."""
+        if self._stage is not _Stage.BUSY and data:
+            self._count_head(len(data))
+        super().data_received(data)
+
+    def begin(self, body: StreamReader) -> None:
+        """A request's headers are complete."""
+        self._stage = _Stage.BUSY
+        self._head_bytes = 0
+        self._body = body
+        guard = self._guard
+        self._deadline = math.inf if body.is_eof() else guard.now + guard.limits.body
+
+    def log_access(
+        self, request: BaseRequest, response: StreamResponse, time: float | None
+    ) -> None:
+        """The answer is written: aiohttp's last word about a request, logged or not."""
+        self._stage = _Stage.IDLE
+        self._deadline = self._guard.now + self._guard.limits.keep_alive
+        super().log_access(request, response, time)
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        """The answer to what is not HTTP, or to an error that the application could not answer.
+
+        Raises:
+            ConnectionError: half an answer is on its way, or nobody is there to take one; aiohttp
+                then drops the connection without a word.
+        """
+        if isinstance(exc, ConnectionError) and self.transport is None:
+            raise exc
+        problem = from_status(_too_long(exc) if isinstance(exc, LineTooLong) else status)
+        if status >= _SERVER_ERRORS:
+            log.error("request failed", request_id=problem.request_id, exc_info=exc)
+        else:
+            log.debug("request refused", remote=request.remote, reason=message)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun and cannot be finished")
+        problem.close = True
+        return problem.response("")
+
+    def overdue(self, now: float) -> bool:
+        """Whether a deadline has passed without what it was set for."""
+        if now >= self._deadline:
+            if self._stage is not _Stage.BUSY or self._body is None or not self._body.is_eof():
+                return True
+            self._deadline = math.inf
+        return self._stuck(now)
+
+    def dismiss(self) -> None:
+        """Close, with a word to those who were in the middle of a request; cut when that fails."""
+        if self._wire is None or self._wire.is_closing():
+            self.abort()
+            return
+        if self._stage is _Stage.HEAD and self._head_bytes:
+            self._wire.write(from_status(408).raw())
+        self.force_close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _count_head(self, size: int) -> None:
+        if self._stage is _Stage.IDLE:
+            if self._body is not None and not self._body.is_eof():
+                return  # the rest of a body that nobody wanted
+            self._stage = _Stage.HEAD
+            self._deadline = self._guard.now + self._guard.limits.head
+        if self._head_bytes > self._guard.limits.head_bytes and self._wire is not None:
+            self._wire.write(from_status(431).raw())
+            self.force_close()
+        self._head_bytes += size
+
+    def _stuck(self, now: float) -> bool:
+        """Whether bytes wait to be sent and not one went out for as long as that may take."""
+        unsent = 0 if self._wire is None else self._wire.get_write_buffer_size()
+        if unsent == 0 or unsent != self._unsent:
+            self._unsent = unsent
+            self._send_deadline = now + self._guard.limits.send
+            return False
+        return now >= self._send_deadline
+
+
+def _too_long(exc: LineTooLong) -> int:
+    """414 where what is too long looks like the target of the request, else 431."""
+    start = exc.args[0]  # bytes of the C parser, a whole line of the Python parser
+    text = start if isinstance(start, str) else bytes(start).decode("latin-1")
+    return 414 if _TARGET.match(text) else 431

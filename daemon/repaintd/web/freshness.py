@@ -1,0 +1,52 @@
+"""How long an image may be kept, and how old it is: the headers that say so."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs
+
+from repaintd.core.binding import PolicyType
+
+if TYPE_CHECKING:
+    from repaintd.core.view import View
+
+_POLLED: Final = frozenset({PolicyType.TTL, PolicyType.ETAG})
+_REVALIDATE: Final = "public, no-cache"
+_RETRY_LEAST: Final = 1
+_RETRY_MOST: Final = 60
+
+
+def cache_control(view: View, now: float) -> str:
+    """Until the next refresh and no longer than the ttl (contract B.9).
+
+    Where no time is known at which the image may change (webhook, manual, paused), caches keep it
+    but ask each time, which costs a 304.
+    """
+    binding, due = view.binding, view.state.next_due_at
+    if due is None or binding.paused or binding.refresh.type not in _POLLED:
+        return _REVALIDATE
+    return f"public, max-age={min(binding.refresh.ttl_seconds, max(0, int(due - now)))}"
+
+
+def stale_headers(view: View, modified_at: float, now: float) -> dict[str, str]:
+    """What goes with the last good image after a failed refresh (contract B.7).
+
+    `Age` counts from the latest refresh that confirmed the image, not from when it was drawn.
+    """
+    confirmed = view.state.last_success_at
+    age = now - (modified_at if confirmed is None else confirmed)
+    return {
+        hdrs.WARNING: '110 - "Response is Stale"',
+        "X-Pictify-Stale": "true",
+        hdrs.AGE: str(max(0, int(age))),
+    }
+
+
+def retry_after(view: View, now: float) -> int:
+    """Seconds after which it is worth to ask again for an image that is not there yet."""
+    due = view.state.next_due_at
+    if due is None or view.binding.paused:
+        return _RETRY_MOST
+    return min(_RETRY_MOST, max(_RETRY_LEAST, math.ceil(due - now)))

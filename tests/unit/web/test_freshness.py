@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from repaintd.core.binding import PolicyType
+from repaintd.web.freshness import cache_control, retry_after
+
+NOW = 1_800_000_000.0
+
+CACHE = {
+    "until the next refresh": ({"next_due_at": NOW + 60.9}, "public, max-age=60"),
+    "no longer than the ttl": ({"next_due_at": NOW + 9000}, "public, max-age=300"),
+    "of the policy": ({"next_due_at": NOW + 9000, "ttl_seconds": 90}, "public, max-age=90"),
+    "a refresh that is due": ({"next_due_at": NOW}, "public, max-age=0"),
+    "a refresh that is overdue": ({"next_due_at": NOW - 5}, "public, max-age=0"),
+    "etag polls too": ({"next_due_at": NOW + 5, "type": PolicyType.ETAG}, "public, max-age=5"),
+    "nothing due": ({"next_due_at": None}, "public, no-cache"),
+    "webhook": ({"next_due_at": NOW + 5, "type": PolicyType.WEBHOOK}, "public, no-cache"),
+    "manual": ({"next_due_at": NOW + 5, "type": PolicyType.MANUAL}, "public, no-cache"),
+    "paused": ({"next_due_at": NOW + 5, "paused": True}, "public, no-cache"),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), CACHE.values(), ids=CACHE)
+def test_cache_control(house, changes, expected):
+    assert expected == cache_control(house.add("card", **changes), NOW)
+
+
+RETRY = {
+    "when it is due": ({"next_due_at": NOW + 7.2}, 8),
+    "at once is in a second": ({"next_due_at": NOW - 7}, 1),
+    "a minute at most": ({"next_due_at": NOW + 3600}, 60),
+    "nothing due": ({"next_due_at": None}, 60),
+    "paused": ({"next_due_at": NOW + 7, "paused": True}, 60),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), RETRY.values(), ids=RETRY)
+def test_retry_after(house, changes, expected):
+    assert expected == retry_after(house.add("card", **changes), NOW)
