@@ -71,7 +71,7 @@ def replace(
             attempt.check()
             os.rename(temporary, filename, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=folder)
             raise
         _sync(folder)
@@ -94,9 +94,7 @@ def sweep(directory: Path) -> int:
             for each in entries
             if names.is_temporary(each.name) and each.is_file(follow_symlinks=False)
         ]
-    if left:
-        left = [name for name in left if name not in remove(directory, left)]
-    return len(left)
+    return len(left) - len(remove(directory, left)) if left else 0
 
 
 def try_writing(directory: Path) -> None:

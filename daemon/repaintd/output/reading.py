@@ -46,13 +46,13 @@ class Reader:
         A file that cannot be read just now is served from memory if it is there.
         """
         cached = self._cache.get(filename)
-        if cached is None:
-            return await self._load(filename) if names.is_image(filename) else None
+        if cached is None and not names.is_image(filename):
+            return None
         try:
             status = os.stat(self._prefix + filename, follow_symlinks=False)  # noqa: PTH116 — hot
         except OSError as exc:
             return self._without_file(filename, cached, exc)
-        if identity(status) == cached.identity:
+        if cached is not None and identity(status) == cached.identity:
             return cached.image
         return await self._load(filename)
 

@@ -161,6 +161,29 @@ async def test_what_is_no_regular_file_is_left_alone(images, output, make_bindin
     assert not (output / "elsewhere").exists()
 
 
+async def test_a_file_that_cannot_be_read_for_comparing_is_replaced(
+    images, output, make_binding, make_image, monkeypatch
+):
+    await images.publish(make_binding(), make_image(b"same"))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdopen", _no_space)
+        assert (await images.publish(make_binding(), make_image(b"same"))).changed
+
+
+async def test_an_unfinished_image_that_cannot_be_removed_hides_no_error(
+    images, output, make_binding, make_image, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rename", _no_space)
+        patch.setattr("os.unlink", _broken_disk)
+        with pytest.raises(PublishFailed, match="No space left"):
+            await images.publish(make_binding(), make_image())
+
+
+def _broken_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
 async def test_an_output_directory_that_became_a_file_is_named(
     images, output, make_binding, make_image
 ):
@@ -394,6 +417,23 @@ async def test_unfinished_images_of_an_earlier_life_are_swept_and_nothing_else(o
             left = {path.name for path in output.iterdir()}
     assert left == {*others, ".folder.0123456789abcdef.tmp"}
     assert [(each["event"], each["count"]) for each in logs] == [("unfinished images swept out", 1)]
+
+
+async def test_what_cannot_be_swept_does_not_keep_the_daemon_from_starting(output, monkeypatch):
+    output.mkdir()
+    (output / ".card.0123456789abcdef.tmp").write_text("")
+    unlink = os.unlink
+
+    def refuse(name, **kwargs) -> None:
+        if name.startswith(".card."):
+            _broken_disk()
+        unlink(name, **kwargs)
+
+    monkeypatch.setattr("os.unlink", refuse)
+    with capture_logs() as logs:
+        async with open_images(output):
+            pass
+    assert [each["event"] for each in logs] == ["file cannot be removed"]
 
 
 async def test_an_output_directory_that_cannot_be_written_keeps_the_daemon_from_starting(tmp_path):

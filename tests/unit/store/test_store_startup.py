@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 
 from repaintd.errors import StartupFailed, StoreUnavailable
 from repaintd.store import read_states
+from repaintd.store.database import _use_wal, prepare
 from repaintd.store.lock import locked
 from repaintd.store.migration import Migration, migrate, migrations, schema_version
 
@@ -142,6 +145,39 @@ async def test_one_unreadable_state_does_not_keep_the_others_from_starting(
         database.execute("INSERT INTO states VALUES ('bad', '{', 0), ('worse', '[]', 0)")
     async with opened() as store:
         assert set(store.states()) == {"good"}
+
+
+def test_a_file_system_without_shared_memory_is_named(tmp_path):
+    with (
+        closing(sqlite3.connect(":memory:")) as database,
+        pytest.raises(StartupFailed, match="local file system"),
+    ):
+        _use_wal(database, tmp_path / "state.sqlite3")
+
+
+async def test_a_start_that_is_cancelled_keeps_the_lock_until_its_thread_is_done(
+    opened, tmp_path, monkeypatch
+):
+    go_on, begun = threading.Event(), threading.Event()
+
+    def slow(path: Path, *, busy_timeout: float) -> dict:
+        begun.set()
+        go_on.wait(10)
+        return prepare(path, busy_timeout=busy_timeout)
+
+    monkeypatch.setattr("repaintd.store.store.prepare", slow)
+    starting = asyncio.create_task(opened().__aenter__(), name="starting")
+    await asyncio.to_thread(begun.wait, 10)
+    starting.cancel()
+    await asyncio.sleep(0)
+    with pytest.raises(StartupFailed, match="another repaintd"), locked(tmp_path / "state"):
+        pass
+    go_on.set()
+    await asyncio.wait([starting])
+    assert starting.cancelled()
+    monkeypatch.undo()
+    async with opened():
+        pass
 
 
 async def test_states_are_read_without_a_daemon(opened, make_state, tmp_path):
