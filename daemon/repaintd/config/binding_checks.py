@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.config.problem import shortened
 from repaintd.config.wording import did_you_mean
@@ -12,10 +13,13 @@ from repaintd.core.mapping import PathSyntaxError, compile_path
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from repaintd.config.binding_model import BindingModel
     from repaintd.config.document import Document
     from repaintd.config.problem import Path, Problem
     from repaintd.plugin import SourceSpec
+
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_UNREACHED: Final = "waits for triggers, but without `webhook:` none is let in; add its secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +40,32 @@ class Rules:
 
 
 def check_binding(
-    document: Document, at: Path, model: BindingModel, rules: Rules
+    document: Document, at: Path, item: Mapping[str, Any], rules: Rules
 ) -> Iterator[Problem]:
-    """The problems of a binding whose form is right."""
-    if model.template_id not in rules.templates:
-        yield document.problem((*at, "templateId"), _no_template(model.template_id, rules))
-    ttl = model.refresh_policy.ttl_seconds
-    if ttl is not None and ttl < rules.min_ttl_seconds:
+    """The problems of a binding as it was written, whatever its model says of it.
+
+    What has the wrong type altogether is left to the model.
+    """
+    template_id = item.get("templateId")
+    if isinstance(template_id, str) and template_id not in rules.templates:
+        yield document.problem((*at, "templateId"), _no_template(template_id, rules))
+    policy, source = _mapping_at(item, "refreshPolicy"), _mapping_at(item, "dataSource")
+    ttl = policy.get("ttlSeconds")
+    if isinstance(ttl, int) and not isinstance(ttl, bool) and ttl < rules.min_ttl_seconds:
         least = f"must be at least {rules.min_ttl_seconds} (refresh.minTtlSeconds)"
         yield document.problem((*at, "refreshPolicy", "ttlSeconds"), least)
-    if model.webhook is None:
-        yield from _unreachable(document, at, model)
-    if not rules.sound_paths.issuperset(model.mapping.values()):
-        yield from _check_paths(document, at, model.mapping, rules)
+    if item.get("webhook") is None:
+        # Without `webhook:` no trigger is let in: what waits for one waits for ever.
+        if source.get("type") == "webhook":
+            yield document.problem((*at, "dataSource", "type"), _UNREACHED, severity="warning")
+        elif policy.get("type") == "webhook":
+            yield document.problem((*at, "refreshPolicy", "type"), _UNREACHED, severity="warning")
+    yield from _check_paths(document, at, _mapping_at(item, "mapping"), rules)
+
+
+def _mapping_at(item: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = item.get(key)
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def _no_template(template_id: str, rules: Rules) -> str:
@@ -57,25 +74,19 @@ def _no_template(template_id: str, rules: Rules) -> str:
     return f"there is no folder templates/{folder};{hint or ' make it, or name another'}"
 
 
-def _unreachable(document: Document, at: Path, model: BindingModel) -> Iterator[Problem]:
-    """Without `webhook:` no trigger is let in: what waits for one waits for ever."""
-    message = "waits for triggers, but without `webhook:` none is let in; add its secret"
-    if model.data_source.get("type") == "webhook":
-        yield document.problem((*at, "dataSource", "type"), message, severity="warning")
-    elif model.refresh_policy.type == "webhook":
-        yield document.problem((*at, "refreshPolicy", "type"), message, severity="warning")
-
-
 def _check_paths(
-    document: Document, at: Path, mapping: Mapping[str, str], rules: Rules
+    document: Document, at: Path, mapping: Mapping[str, Any], rules: Rules
 ) -> Iterator[Problem]:
     for variable, text in mapping.items():
-        if text in rules.sound_paths:
-            continue
-        try:
-            if text.strip():
+        if isinstance(text, str) and text not in rules.sound_paths:
+            try:
                 compile_path(text)
-            rules.sound_paths.add(text)
-        except PathSyntaxError as error:
-            message = f"is no path: {error}, at character {error.position + 1}; correct it"
-            yield document.problem((*at, "mapping", variable), message)
+                rules.sound_paths.add(text)
+            except PathSyntaxError as error:
+                yield document.problem((*at, "mapping", variable), _no_path(error))
+
+
+def _no_path(error: PathSyntaxError) -> str:
+    cause = str(error)
+    place = "" if "at character" in cause else f", at character {error.position + 1}"
+    return f"is no path: {cause}{place}; correct it"

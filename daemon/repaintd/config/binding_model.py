@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from repaintd.config import limits
 from repaintd.config.quantities import Flag, Whole
-from repaintd.config.texts import Label, SecretText, TemplateId, Uid
+from repaintd.config.texts import TEMPLATE_ID_PATTERN, Label, SecretText, Uid
 from repaintd.plugin import SpecModel
 
 Side = Annotated[Whole, Field(ge=1, le=10_000)]
@@ -21,8 +21,9 @@ class RefreshPolicyModel(SpecModel):
     """When to refresh, and what to show when that fails (contract B.6, B.7)."""
 
     type: Literal["ttl", "etag", "webhook", "manual"] = "ttl"
-    ttl_seconds: Annotated[Whole, Field(ge=1, le=limits.TTL_SECONDS_MAX)] | None = Field(
+    ttl_seconds: Annotated[Whole, Field(le=limits.TTL_SECONDS_MAX)] | None = Field(
         default=None,
+        json_schema_extra={"minimum": 1},  # `binding_checks` knows the true one
         description="seconds between two polls; default 300, or refresh.minTtlSeconds if larger",
     )
     on_error: Literal["serve_stale", "serve_default", "serve_error", "error"] = Field(
@@ -61,7 +62,7 @@ class InboundWebhookModel(SpecModel):
             if self.keys:
                 raise ValueError("has a secret and `auth: none`; remove one of them")
         elif (self.secret is None) is (not self.secrets):
-            raise ValueError("needs `secret` or `secrets`, or say `auth: none`")
+            raise ValueError("needs either `secret` or `secrets`, or say `auth: none`")
         return self
 
 
@@ -70,7 +71,10 @@ class BindingModel(SpecModel):
 
     uid: Uid = Field(description="stable name of the file and of the URL")
     name: Label | None = Field(default=None, description="for people; default: the uid")
-    template_id: TemplateId = Field(description="name of a folder in templates/")
+    template_id: str = Field(
+        description="name of a folder in templates/",
+        json_schema_extra={"pattern": TEMPLATE_ID_PATTERN},  # `binding_checks` knows which exist
+    )
     data_source: dict[str, Any] = Field(repr=False)
     mapping: dict[VariableName, MappingPath] = Field(
         default_factory=dict,

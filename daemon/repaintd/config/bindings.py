@@ -59,14 +59,12 @@ class BindingReader:
             self._note(document, at, "must be a mapping (uid: …); remove it or fill it")
             return
         origin = Origin(file=self._shared.text(document.file), line=document.line_of(item))
+        unique = self._claim(document, at, item, origin)
+        self._report.extend(check_binding(document, at, item, self._rules))
+        self._check_secrets(document, (*at, "webhook"), item.get("webhook"))
         spec = self._spec(document, at, item)
         model = self._model(document, at, item)
-        unique = self._claim(document, at, item, origin)
-        if model is None:
-            return
-        self._report.extend(check_binding(document, at, model, self._rules))
-        self._check_secrets(document, at, item, model)
-        if spec is not None and unique:
+        if model is not None and spec is not None and unique:
             self._take(document, at, model, spec, origin)
 
     def _model(self, document: Document, at: Path, item: dict[str, Any]) -> BindingModel | None:
@@ -122,17 +120,11 @@ class BindingReader:
         self._note(document, (*at, "uid"), message)
         return False
 
-    def _check_secrets(
-        self, document: Document, at: Path, item: dict[str, Any], model: BindingModel
-    ) -> None:
-        if model.webhook is None:
-            return
-        at = (*at, "webhook")
-        self._secrets.check(document, at, item["webhook"])
-        if model.webhook.secret is not None:
-            self._secrets.clear_text(document, (*at, "secret"), model.webhook.secret)
-        for index, secret in enumerate(model.webhook.secrets):
-            self._secrets.clear_text(document, (*at, "secrets", index), secret)
+    def _check_secrets(self, document: Document, at: Path, webhook: Any) -> None:
+        if isinstance(webhook, dict):
+            self._secrets.check(document, at, webhook)
+            self._secrets.clear_text(document, (*at, "secret"), webhook.get("secret"))
+            self._secrets.clear_text(document, (*at, "secrets"), webhook.get("secrets"))
 
     def _take(
         self, document: Document, at: Path, model: BindingModel, spec: SourceSpec, origin: Origin
@@ -140,6 +132,7 @@ class BindingReader:
         kind = self._shared.text(model.data_source["type"])
         try:
             fingerprint, host = digest(kind, spec.fingerprint()), spec.host()
+            spec = self._shared.spec(spec)
         except ValueError as error:
             self._note(document, (*at, "dataSource"), f"is refused: {error}; correct it")
             return
@@ -148,7 +141,10 @@ class BindingReader:
             name=model.uid if model.name is None else model.name,
             template_id=self._shared.text(model.template_id),
             source=SourceConfig(
-                type=kind, spec=spec, fingerprint=fingerprint, host=self._shared.text(host)
+                type=kind,
+                spec=spec,
+                fingerprint=fingerprint,
+                host=self._shared.text(host),
             ),
             mapping=self._shared.mapping(model.mapping),
             defaults=self._shared.values(model.defaults),

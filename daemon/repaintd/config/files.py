@@ -113,12 +113,15 @@ class Tree:
         try:
             real = self._beneath(each.path) if each.is_symlink() else f"{folder.real}/{each.name}"
             relative.encode()
+            is_folder = each.is_dir()
+        except OSError as error:
+            report.add(Problem(file=relative, message=unreadable(error)))
         except FileRefused as refused:
             report.add(Problem(file=relative, message=str(refused)))
         except UnicodeEncodeError:
             report.add(Problem(file=relative, message="has a name that is not UTF-8; rename it"))
         else:
-            found.append((Entry(relative, real), each.is_dir()))
+            found.append((Entry(relative, real), is_folder))
 
     def _beneath(self, path: str) -> str:
         real = os.path.realpath(path)
@@ -151,7 +154,7 @@ def read_file(real: str, most: int, *, read: Callable[[int, int], bytes] = os.re
             return body
     if os.path.lexists(real):
         raise FileRefused("changes while it is read; load again when its writer is done")
-    raise FileRefused("is gone, or a symbolic link to nothing; put it back or remove the link")
+    raise FileRefused("is not there, or is a symbolic link to nothing; put it back")
 
 
 def _read_once(real: str, most: int, read: Callable[[int, int], bytes]) -> bytes | None:
@@ -180,7 +183,9 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
 
 def unreadable(error: OSError) -> str:
     """Why the system refuses, and what helps."""
-    return f"cannot be read: {error.strerror}; give the daemon's user read access"
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    remedy = "give the daemon's user read access" if denied else "mend it, or remove it"
+    return f"cannot be read: {error.strerror}; {remedy}"
 
 
 _TOO_DEEP = (

@@ -55,17 +55,19 @@ class TemplateProblem:
 
 
 class Report:
-    """Collects the problems of one load; the first at a place speaks for it."""
+    """Collects the problems of one load."""
 
     def __init__(self) -> None:
-        self._problems: dict[tuple[str, int, int, str], Problem] = {}
+        self._problems: list[Problem] = []
+        self._settled: set[tuple[str, int, int, str]] = set()
         self._dropped = False
 
     def add(self, problem: Problem) -> None:
-        """Keep *problem*, unless its place and path have one already."""
-        key = (problem.file, problem.line, problem.column, problem.path)
+        """Keep *problem*, unless its place is settled."""
+        if _place(problem) in self._settled:
+            return
         if len(self._problems) < limits.PROBLEMS:
-            self._problems.setdefault(key, problem)
+            self._problems.append(problem)
         else:
             self._dropped = True
 
@@ -74,21 +76,31 @@ class Report:
         for problem in problems:
             self.add(problem)
 
+    def settle(self, problems: Iterable[Problem]) -> None:
+        """Keep each, and no other at the same place: whatever else is said of it only follows."""
+        for problem in problems:
+            self.add(problem)
+            self._settled.add(_place(problem))
+
     @property
     def failed(self) -> bool:
         """Whether the configuration cannot be used."""
-        return any(problem.severity == "error" for problem in self._problems.values())
+        return any(problem.severity == "error" for problem in self._problems)
 
     def problems(self) -> tuple[Problem, ...]:
         """All of them, by file and place."""
         found = sorted(
-            self._problems.values(),
+            self._problems,
             key=lambda problem: (problem.file, problem.line, problem.column),
         )
         if self._dropped:
             more = f"more than {limits.PROBLEMS:,} problems: mend these first"
             found.append(Problem(file=found[-1].file, message=more, severity=found[-1].severity))
         return tuple(found)
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.file, problem.line, problem.column, problem.path
 
 
 def unread(file: str) -> Problem:

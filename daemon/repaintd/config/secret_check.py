@@ -35,9 +35,12 @@ class SecretCheck:
             for reference in found:
                 self._check_value(document, place, reference)
 
-    def clear_text(self, document: Document, path: Path, text: str) -> None:
-        """Warn of a secret that stands in the file itself."""
-        if "${" not in text:
+    def clear_text(self, document: Document, path: Path, value: Any) -> None:
+        """Warn of a secret, or of each in a list, that stands in the file itself."""
+        if isinstance(value, list):
+            for index, each in enumerate(value):
+                self.clear_text(document, (*path, index), each)
+        elif isinstance(value, str) and "${" not in value:
             message = "is a secret in clear text; keep it elsewhere, as ${credential:name} or such"
             self._report.add(document.problem(path, message, severity="warning"))
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from repaintd.config.files import FileRefused
 from repaintd.config.problem import Problem, shortened, unread
-from repaintd.config.settings import Settings
+from repaintd.config.settings import RefreshSettings, Settings
 from repaintd.config.wording import did_you_mean, problems_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SettingsReader:
         if document is None or document.value is None:
             return self._with_plugins(Settings(), {})
         settings = self._settings(document)
-        self._check_secrets(document, settings)
+        self._check_secrets(document)
         self._check_subscriptions(document, settings)
         return self._with_plugins(settings, self._plugins(document, settings))
 
@@ -57,8 +57,11 @@ class SettingsReader:
             return Settings.model_validate(document.value, by_alias=True, by_name=False)
         except ValidationError as error:
             self._report.extend(problems_of(document, error, Settings))
-        raw = document.value.get("plugins") if isinstance(document.value, dict) else None
-        return Settings(plugins=raw if isinstance(raw, dict) else {})
+        plugins = _node(document.value, ("plugins",))
+        return Settings(
+            refresh=_refresh(_node(document.value, ("refresh",))),
+            plugins=plugins if isinstance(plugins, dict) else {},
+        )
 
     def _with_plugins(self, settings: Settings, given: Mapping[str, Any]) -> Settings:
         """*settings* with the plugins' own: as given, else their defaults if those are whole."""
@@ -91,18 +94,18 @@ class SettingsReader:
         known = ", ".join(sorted(self._models)) or "none"
         return f"there is no plugin {shortened(name)};{hint} installed: {known}"
 
-    def _check_secrets(self, document: Document, settings: Settings) -> None:
-        raw = document.value
-        if not isinstance(raw, dict):
-            return
-        for key in ("server", "webhooks", "plugins"):
-            self._secrets.check(document, (key,), raw.get(key))
-        if "api_keys" in settings.server.model_fields_set:
-            for index, key_text in enumerate(settings.server.api_keys):
-                self._secrets.clear_text(document, ("server", "apiKeys", index), key_text)
-        for index, subscription in enumerate(settings.webhooks):
-            for each in subscription.signing_secrets:
-                self._secrets.clear_text(document, ("webhooks", index), each)
+    def _check_secrets(self, document: Document) -> None:
+        """Of the document as it was written: it may have other problems besides."""
+        for path in (("server",), ("webhooks",), ("plugins",)):
+            self._secrets.check(document, path, _node(document.value, path))
+        self._clear_text(document, "server", "apiKeys")
+        webhooks = _node(document.value, ("webhooks",))
+        for index in range(len(webhooks) if isinstance(webhooks, list) else 0):
+            self._clear_text(document, "webhooks", index, "secret")
+            self._clear_text(document, "webhooks", index, "secrets")
+
+    def _clear_text(self, document: Document, *path: str | int) -> None:
+        self._secrets.clear_text(document, path, _node(document.value, path))
 
     def _check_subscriptions(self, document: Document, settings: Settings) -> None:
         first: dict[str, int] = {}
@@ -111,3 +114,21 @@ class SettingsReader:
             if other != index:
                 message = f"is the uid of webhooks[{other}] already; rename one"
                 self._report.add(document.problem(("webhooks", index, "uid"), message))
+
+
+def _refresh(raw: Any) -> RefreshSettings:
+    """What bindings are still to be checked against while another setting is wrong."""
+    try:
+        return RefreshSettings.model_validate(raw or {}, by_alias=True, by_name=False)
+    except ValidationError:
+        return RefreshSettings(min_ttl_seconds=1)
+
+
+def _node(value: Any, path: Path) -> Any:
+    """The node at *path*, None where there is none."""
+    for part in path:
+        if isinstance(part, int):
+            value = value[part]
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
+    return value

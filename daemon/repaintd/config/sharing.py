@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from repaintd.config.inbound import InboundWebhook
 from repaintd.core.binding import ImageFormat, OnError, OutputConfig, PolicyType, RefreshPolicy
 from repaintd.core.fingerprint import canonical
+from repaintd.plugin import SpecModel
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         OutputConfigModel,
         RefreshPolicyModel,
     )
+    from repaintd.plugin import SourceSpec
 
 _DEFAULT_TTL_SECONDS = 300
 _ON_ERROR = {each.value: each for each in OnError} | {"error": OnError.SERVE_ERROR}
@@ -44,6 +46,21 @@ class Shared:
         """The first mapping of JSON values that equals *value*; 1, 1.0 and true differ."""
         first: Mapping[str, Any] = self._first.setdefault(canonical(value), value)
         return first
+
+    def spec(self, spec: SourceSpec) -> SourceSpec:
+        """*spec* itself; headers, credentials and the like become those of the first equal one."""
+        values = vars(spec)
+        for name, value in values.items():
+            if isinstance(value, dict | SpecModel):
+                values[name] = self._equal(value)
+        fields = self._first.setdefault(frozenset(spec.model_fields_set), spec.model_fields_set)
+        object.__setattr__(spec, "__pydantic_fields_set__", fields)
+        return spec
+
+    def _equal(self, value: dict[Any, Any] | SpecModel) -> Any:
+        form = value.model_dump_json() if isinstance(value, SpecModel) else canonical(value)
+        first = self._first.setdefault((type(value), form), value)
+        return first if first == value else value  # JSON may leave something out
 
     def refresh(self, model: RefreshPolicyModel) -> RefreshPolicy:
         """The policy that *model* describes."""

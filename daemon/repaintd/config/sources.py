@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from repaintd.plugin import SourceSpec
 
@@ -28,6 +28,13 @@ class StaticSpec(SourceSpec):
         validation_alias=AliasChoices("staticData", "data"),
         description="the document that the mapping reads; any JSON",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spelling(cls, given: Any) -> Any:
+        if isinstance(given, dict) and {"staticData", "data"} <= given.keys():
+            raise ValueError("has `staticData` and `data`, which are the same; keep one")
+        return given
 
 
 class WebhookSpec(SourceSpec):

@@ -56,7 +56,7 @@ class Subscription(SpecModel):
     @model_validator(mode="after")
     def _one_way_each(self) -> Self:
         if (self.event is None) is (not self.events):
-            raise ValueError("needs `event` or `events`: exactly one of them")
+            raise ValueError("needs either `event` or `events`")
         if (self.secret is None) is (not self.secrets):
-            raise ValueError("needs `secret` or `secrets`: exactly one of them")
+            raise ValueError("needs either `secret` or `secrets`")
         return self

@@ -9,6 +9,11 @@ from pydantic import AfterValidator, Field
 
 UID_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 TEMPLATE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$"
+PATTERN_WORDS: Final = {
+    UID_PATTERN: "must be 1 to 64 of a-z, 0-9, dot, underscore and hyphen, the first a-z or 0-9",
+    LABEL_PATTERN: "must be one line, without control characters",
+}
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
 )
@@ -65,7 +70,7 @@ def _public_url(url: str) -> str:
 
 Uid = Annotated[str, Field(pattern=UID_PATTERN), AfterValidator(_no_device)]
 TemplateId = Annotated[str, Field(pattern=TEMPLATE_ID_PATTERN)]
-Label = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Label = Annotated[str, Field(max_length=255, pattern=LABEL_PATTERN)]
 """A name for people: one line."""
 HttpUrl = Annotated[str, Field(max_length=2_048), AfterValidator(_http_url)]
 PublicUrl = Annotated[str, Field(max_length=2_048), AfterValidator(_public_url)]

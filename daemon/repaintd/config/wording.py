@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from pydantic import AliasChoices, BaseModel
 
 from repaintd.config.problem import shortened
+from repaintd.config.texts import PATTERN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -140,6 +141,8 @@ def _words(detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind in _CHOICES:
         return _choice(detail)
+    if kind == "string_pattern_mismatch" and detail["ctx"]["pattern"] in PATTERN_WORDS:
+        return PATTERN_WORDS[detail["ctx"]["pattern"]]
     template = _WORDS.get(kind)
     if template is None:
         return f"is refused: {detail['msg']}; correct it"
@@ -149,6 +152,8 @@ def _words(detail: ErrorDetails) -> str:
 def _choice(detail: ErrorDetails) -> str:
     expected = detail["ctx"]["expected"]
     known = expected.replace(" or ", ", ").replace("'", "").split(", ")
+    if len(known) == 1:
+        return f"must be {known[0]}"
     given = detail["input"]
     hint = did_you_mean(given, known) if isinstance(given, str) else ""
     return f"must be one of {', '.join(known)};{hint or ' choose one'}"

@@ -36,7 +36,7 @@ class YamlFiles:
         if text is None:
             return None
         document, problems = self._reader.read(entry.relative, text)
-        self._report.extend(problems)
+        self._report.settle(problems)
         return document
 
     def _count(self, body: bytes) -> None:
