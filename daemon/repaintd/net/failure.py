@@ -26,6 +26,12 @@ def failure_of(exc: Exception, target: Target, seconds: float) -> HttpFailed:
             f'"{target.origin.partition("://")[2]}" under egress.allow in repaintd.yaml',
             reason="egress_denied",
         )
+    if target.scheme == "https" and _broke_off_handshake(exc):
+        return HttpFailed(
+            f"{target.origin}: no TLS connection: the other side broke off the handshake, "
+            "as one does that knows no TLS 1.2",
+            reason="tls",
+        )
     for kinds, reason, words in _TABLE:
         if isinstance(exc, kinds):
             detail = words.format(seconds=seconds, detail=_detail(exc))
@@ -54,6 +60,13 @@ def _refusal(exc: Exception) -> EgressRefused | None:
     return cause if isinstance(cause, EgressRefused) else None
 
 
+def _broke_off_handshake(exc: Exception) -> bool:
+    """Connecting itself cannot be reset, only what comes between it and the request."""
+    return isinstance(exc, aiohttp.ClientConnectorError) and isinstance(
+        exc.os_error, ConnectionResetError
+    )
+
+
 def _detail(exc: Exception) -> str:
     """The system's words for it: `Connection refused`, `certificate has expired`."""
     inner: BaseException = exc
@@ -64,7 +77,7 @@ def _detail(exc: Exception) -> str:
     if isinstance(inner, ssl.SSLCertVerificationError):
         return inner.verify_message
     if isinstance(inner, ssl.SSLError):
-        return (inner.reason or "handshake failed").replace("_", " ").lower()
+        return (getattr(inner, "reason", None) or "handshake failed").replace("_", " ").lower()
     if isinstance(inner, aiohttp.ClientResponseError):
         # the parser's words, without the bytes that it quotes behind them
         return re.split(r"[:\n(]", inner.message, maxsplit=1)[0].strip()[:80].lower()
