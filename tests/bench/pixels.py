@@ -6,11 +6,11 @@ import pyvips
 
 
 def different_pixels(one: bytes, other: bytes) -> int:
-    """How many pixels differ; all of them where the sizes do."""
+    """How many pixels differ; all of *one*'s where the sizes do."""
     left, right = _opaque(one), _opaque(other)
     size: int = left.width * left.height
     if (left.width, left.height) != (right.width, right.height):
-        return max(size, right.width * right.height)
+        return size
     differs: float = (left != right).bandor().avg() / 255
     return round(differs * size)
 

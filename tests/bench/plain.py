@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.chromium import executable
 from playwright.async_api import async_playwright
+
+from repaintd_chromium.lookup import find_browser
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -27,7 +28,7 @@ WIDTH, HEIGHT = 1200, 630
 async def open_browser() -> AsyncIterator[Browser]:
     """The Chromium that the daemon would find, as Playwright starts it by default."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable())
+        browser = await playwright.chromium.launch(executable_path=find_browser("auto"))
         try:
             yield browser
         finally:
@@ -55,7 +56,10 @@ def by_playwright(page: Page, kind: str) -> Draw:
 
 @dataclass(frozen=True, slots=True)
 class BareCdp:
-    """`Page.setDocumentContent`, fonts awaited, `Page.captureScreenshot`: nothing else."""
+    """`Page.setDocumentContent` and `Page.captureScreenshot`: nothing else.
+
+    Nothing waits for fonts; with the page's cache warm they are there in time.
+    """
 
     session: CDPSession
     frame: str
@@ -64,8 +68,6 @@ class BareCdp:
         """A JPEG of quality 90; *fast* is `optimizeForSpeed`."""
         send = self.session.send
         await send("Page.setDocumentContent", {"frameId": self.frame, "html": markup})
-        ready = {"expression": "document.fonts.ready.then(() => 1)", "awaitPromise": True}
-        await send("Runtime.evaluate", ready)
         how = {"format": "jpeg", "quality": 90, "optimizeForSpeed": fast}
         shot = await send("Page.captureScreenshot", how)
         return base64.b64decode(shot["data"])
