@@ -35,12 +35,18 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedImage:
-    """A finished picture; width and height are pixels of the file (points for a PDF)."""
+    """A finished picture.
+
+    Attributes:
+        width: pixels of the file (CSS pixels for a PDF); height likewise.
+        seconds: how long drawing took, waiting for a turn not counted; None if it was not measured.
+    """
 
     body: bytes = field(repr=False)
     media_type: str
     width: int
     height: int
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

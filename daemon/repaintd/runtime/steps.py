@@ -95,7 +95,9 @@ class MeasuredSteps:
         """Draw the markup."""
         started = self._clock.monotonic()
         image = await self._renderer.render(job)
-        elapsed = self._clock.monotonic() - started
+        elapsed = image.seconds
+        if elapsed is None:
+            elapsed = self._clock.monotonic() - started
         self._metrics.observe_render(self._renderer_name, job.format.value, elapsed)
         return image
 

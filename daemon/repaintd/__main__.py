@@ -1,0 +1,7 @@
+"""`python -m repaintd`."""
+
+from __future__ import annotations
+
+from repaintd.cli import main
+
+main()
