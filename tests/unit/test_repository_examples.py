@@ -1,4 +1,4 @@
-"""The example configuration is real: it loads without a word, and its templates can take a knock."""
+"""The example configuration is real: it loads without a word, and its templates take a knock."""
 
 from __future__ import annotations
 
