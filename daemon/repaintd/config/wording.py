@@ -64,8 +64,10 @@ def problems_of(
         if detail["type"] == "extra_forbidden":
             key, allowed = str(detail["loc"][-1]), allowed_keys(model, detail["loc"][:-1])
             yield document.problem(path, unknown_key(key, allowed), key=True)
+        elif detail["loc"][-1:] == ("[key]",):
+            yield document.problem(path, f"has a key that {_words(detail)}", key=True)
         else:
-            yield document.problem(path, _words(detail), key=detail["loc"][-1:] == ("[key]",))
+            yield document.problem(path, _words(detail))
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:
