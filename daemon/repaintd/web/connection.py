@@ -108,7 +108,7 @@ class Connection(web.RequestHandler):
     ) -> None:
         """The answer is written: aiohttp's last word about a request, logged or not."""
         self._stage = _Stage.IDLE
-        self._deadline = self._guard.now + self._guard.limits.keep_alive
+        self._deadline = math.inf  # aiohttp's keep-alive timer takes over
         super().log_access(request, response, time)
 
     def handle_error(

@@ -132,11 +132,12 @@ def _whole(
 ) -> bytes:
     """`status_document` in JSON, binding by binding: one great dump would hold the GIL too long."""
     nothing = Tally()
-    bindings = b",".join(
-        orjson.dumps(binding_document(v, tallies.get(v.binding.uid, nothing), public_url))
-        for v in views
-    )
-    return orjson.dumps(head)[:-1] + b',"bindings":[' + bindings + b"]}"
+    parts = [orjson.dumps(head)[:-1], b',"bindings":[']
+    for view in views:
+        tally = tallies.get(view.binding.uid, nothing)
+        parts += (orjson.dumps(binding_document(view, tally, public_url)), b",")
+    parts[-1] = b"]}" if views else b',"bindings":[]}'
+    return b"".join(parts)
 
 
 def _wanted(text: str) -> bool:

@@ -114,6 +114,21 @@ async def test_on_closing_idle_connections_are_closed_at_once(house):
         writer.close()
 
 
+async def test_on_closing_a_reader_that_takes_nothing_is_cut(house):
+    house.add("card")
+    house.images.put("card.png", body=bytes(32 * 1024 * 1024))
+    async with asyncio.timeout(10):
+        async with house.open(grace=0.05):
+            reader, writer = await house.connect()
+            writer.write(b"GET /b/card.png HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.pause_reading()
+        await asyncio.sleep(0.01)
+
+    assert house.listener.connections == 0
+    writer.transport.abort()
+
+
 async def test_after_closing_nothing_listens_and_nothing_is_left(house):
     before = asyncio.all_tasks()
     async with house.open():
