@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import psutil
+
 from bench import seeds
 from bench.daemon import RefreshesFailed, loaded
 from bench.processes import PATIENCE, HelperFailed, child_environment, gone, module, source_server
@@ -81,7 +82,7 @@ def _small(seen: Watched) -> Sequence[Row]:
             ours=seen.rss / MIB,
             unit="MiB",
             budget=Budget(of="ours", at_most=300),
-            note="RSS of the whole daemon without the browser, while it polls",
+            note="RSS of the daemon and its template workers, without the browser, while it polls",
         ),
     ]
 
@@ -128,7 +129,7 @@ async def _watch(workspace: Workspace, count: int, port: int, seconds: float) ->
         ready = time.perf_counter() - started
         await asyncio.sleep(SETTLE)
         cpu = await _share(process, seconds)
-        rss = process.memory_info().rss
+        rss = sum(each.memory_info().rss for each in _tree(process))
         watched = time.perf_counter() - started - ready
         polls, late = await _lag(listener)
     expected = count * watched / TTL
@@ -171,10 +172,20 @@ async def _daemon(workspace: Workspace) -> AsyncIterator[psutil.Process]:
 
 async def _share(process: psutil.Process, seconds: float) -> float:
     """Processor time by time."""
-    before, started = process.cpu_times(), time.perf_counter()
+    before, started = _busy(process), time.perf_counter()
     await asyncio.sleep(seconds)
-    after, elapsed = process.cpu_times(), time.perf_counter() - started
-    return (after.user + after.system - before.user - before.system) / elapsed
+    return (_busy(process) - before) / (time.perf_counter() - started)
+
+
+def _busy(process: psutil.Process) -> float:
+    """Seconds that processors worked for it so far."""
+    times = [each.cpu_times() for each in _tree(process)]
+    return sum(each.user + each.system for each in times)
+
+
+def _tree(process: psutil.Process) -> Sequence[psutil.Process]:
+    """The daemon and its helpers (template workers)."""
+    return [process, *process.children(recursive=True)]
 
 
 async def _lag(listener: str) -> tuple[int, int]:

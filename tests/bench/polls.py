@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import statistics
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from yarl import URL
+
 from bench import seeds
 from bench.daemon import RefreshesFailed, loaded, open_daemon
 from bench.processes import request_rate, source_server
 from bench.rounds import alternate
 from bench.source_server import ETAG
 from bench.table import Budget, Row
-from yarl import URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,11 +37,12 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
         source = f"http://127.0.0.1:{port}/same/"
         workspace.write(BINDINGS, source, concurrency=CONCURRENCY)
         configuration = loaded(workspace.config, browser=False)
+        cost: dict[str, list[float]] = {"ours": [], "bare": []}
         async with open_daemon(configuration, seeds.states(configuration, time.time())) as daemon:
             rates = await alternate(
                 {
-                    "ours": partial(_polls, daemon, effort.seconds),
-                    "bare": partial(_bare_polls, source, effort.seconds),
+                    "ours": partial(_polls, daemon, effort.seconds, cost["ours"]),
+                    "bare": partial(_bare_polls, source, effort.seconds, cost["bare"]),
                     "server": partial(_server, port, effort.seconds),
                 },
                 effort.rounds,
@@ -55,6 +58,12 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
             "baseline: bare aiohttp.ClientSession",
         ),
         Row(
+            name="processor time of one poll",
+            ours=1e6 * statistics.median(cost["ours"]),
+            baseline=1e6 * statistics.median(cost["bare"]),
+            unit="µs",
+        ),
+        Row(
             name="the server that answers them",
             ours=rates["server"],
             unit="/s",
@@ -63,9 +72,10 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
     ]
 
 
-async def _polls(daemon: Daemon, seconds: float) -> float:
-    before = daemon.total()
+async def _polls(daemon: Daemon, seconds: float, cost: list[float]) -> float:
+    before, busy = daemon.total(), time.process_time()
     rate = await daemon.rate(seconds)
+    cost.append((time.process_time() - busy) / daemon.treadmill.done)
     after = daemon.total()
     unchanged = after.fetches_not_modified - before.fetches_not_modified
     if (
@@ -76,14 +86,14 @@ async def _polls(daemon: Daemon, seconds: float) -> float:
     return rate
 
 
-async def _bare_polls(source: str, seconds: float) -> float:
+async def _bare_polls(source: str, seconds: float, cost: list[float]) -> float:
     """The least that a client has to do, with everything prepared that can be."""
     urls = itertools.cycle([URL(f"{source}{number}") for number in range(BINDINGS)])
     headers = {"Accept": "application/json", "If-None-Match": ETAG}
     done = 0
     connector = aiohttp.TCPConnector(limit=CONCURRENCY, limit_per_host=CONCURRENCY)
     async with aiohttp.ClientSession(connector=connector) as session:
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
 
         async def keep_asking() -> None:
             nonlocal done
@@ -97,6 +107,7 @@ async def _bare_polls(source: str, seconds: float) -> float:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(CONCURRENCY):
                 tasks.create_task(keep_asking())
+        cost.append((time.process_time() - busy) / done)
         return done / (time.perf_counter() - started)
 
 
