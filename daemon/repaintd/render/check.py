@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from repaintd.errors import RenderFailed
@@ -10,10 +11,10 @@ from repaintd.render.frames import MAIN
 from repaintd.render.lexer import (
     Token,
     column_of,
-    filters_in,
     line_of,
     pieces_of,
-    tests_in,
+    used_filters,
+    used_tests,
 )
 from repaintd.render.limits import DEFAULT_LIMITS, Limits
 from repaintd.render.prepared import Prepared, prepare
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _GLOBALS: Final = frozenset({"cycler", "dict", "joiner", "loop", "namespace", "now", "range"})
 _ASKS_FOR_FILE: Final = frozenset({"extends", "from", "import", "include"})
+_MOST: Final = 200
 _SHOWN: Final = 60
 
 
@@ -70,11 +72,15 @@ def check_templates(
     ready = [item for item in prepared if isinstance(item, Prepared)]
     surveys = iter(survey(ready, limits))
     return [
-        sorted(_findings(template, item, next(surveys)), key=lambda found: (found.file, found.line))
+        sorted(islice(_findings(template, item, next(surveys)), _MOST), key=_position)
         if isinstance(item, Prepared)
         else [item]
         for template, item in zip(templates, prepared, strict=True)
     ]
+
+
+def _position(finding: TemplateFinding) -> tuple[bool, str, int, int]:
+    return finding.file != MAIN, finding.file, finding.line, finding.column or 0
 
 
 def _prepare(template: Template, limits: Limits) -> Prepared | TemplateFinding:
@@ -130,8 +136,8 @@ def _unknown(
 ) -> Iterator[TemplateFinding]:
     for piece in pieces:
         for kind, tokens, unknown in (
-            ("filter", filters_in(piece), result.filters),
-            ("test", tests_in(piece), result.tests),
+            ("filter", used_filters(piece), result.filters),
+            ("test", used_tests(piece), result.tests),
         ):
             for token in tokens:
                 if token.text in unknown:

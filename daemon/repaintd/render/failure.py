@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.errors import RenderFailed
 from repaintd.render.frames import MAIN
-from repaintd.render.lexer import filters_in, line_of, pieces_of
+from repaintd.render.lexer import line_of, pieces_of, used_filters
 
 if TYPE_CHECKING:
     from repaintd.render.limits import Limits
@@ -108,7 +108,7 @@ def _about_filter(prepared: Prepared, error: dict[str, Any]) -> str:
         (file, source, line_of(source, token.offset))
         for file, source in prepared.files.items()
         for piece in pieces_of(source)
-        for token in filters_in(piece)
+        for token in used_filters(piece)
         if token.text == name
     ]
     message = f'filter "{name}": {error["detail"]}'

@@ -20,6 +20,7 @@ _NUMBERS_ONLY: Final = frozenset({"-", "/", "//", "%", "**"})
 _OPERATIONS: Final = _NUMBERS_ONLY | {"+", "*"}
 _NOT_NUMBERS: Final = frozenset({"~", "|", ",", "and", "or", "==", "!=", "<", ">", "<=", ">="})
 _OPERATORS: Final = frozenset({"and", "or", "not", "in", "is"})
+_MAX_TOKENS: Final = 500  # more could exhaust the stack, and nobody reads them
 _OPENING: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -27,25 +28,35 @@ def is_inert(tokens: Sequence[Token], filters: Collection[str], names: Collectio
     """Whether every value the expression can have is harmless.
 
     Harmless are: literals, arithmetic that only numbers survive, `loop.…`, one of *names*, and
-    whatever one of *filters* was applied to last.
+    whatever one of *filters* was applied to last. Very long expressions count as harmful.
     """
+    return len(tokens) <= _MAX_TOKENS and _is_inert(tokens, filters, names)
+
+
+def _is_inert(tokens: Sequence[Token], filters: Collection[str], names: Collection[str]) -> bool:
     tokens = _unwrapped(tokens)
     branches = _branches(tokens)
     if len(branches) > 1:
-        return all(is_inert(branch, filters, names) for branch in branches)
-    top = [token for token, depth in _depths(tokens) if depth == 0]
-    if len(top) > 1 and top[-2].text == "|":  # a filter is last, and nothing beside its operand
-        plain = all(token.kind != "op" or token.text in {"|", "."} for token in top)
-        words = {token.text for token in top if token.kind == "name"}
-        return plain and not words & _OPERATORS and top[-1].text in filters
+        return all(_is_inert(branch, filters, names) for branch in branches)
     if all(token.kind in {"string", "number"} or token.text in _LITERALS for token in tokens):
         return True
-    words = {token.text for token in top if token.kind != "string"}
     if len(tokens) == 1:
         return tokens[0].text in names
-    if tokens[0].text == "loop" and words <= {"loop", ".", tokens[-1].text}:
-        return True
+    top = [token for token, depth in _depths(tokens) if depth == 0]
+    if len(top) > 1 and top[-2].text == "|":
+        return _is_filtered(top, filters)
+    words = {token.text for token in top if token.kind != "string"}
+    if words <= {"loop", ".", tokens[-1].text}:
+        return tokens[0].text == "loop"
     return not words & _NOT_NUMBERS and _is_calculation(tokens, filters, names)
+
+
+def _is_filtered(top: Sequence[Token], filters: Collection[str]) -> bool:
+    """Whether the last filter is one of *filters* and stands behind the whole."""
+    plain = all(token.kind != "op" or token.text in {"|", "."} for token in top)
+    words = {token.text for token in top if token.kind == "name"}
+    own = len(top) == len("x|y") and top[0].kind == "string"  # the author's text, not data
+    return own or (plain and not words & _OPERATORS and top[-1].text in filters)
 
 
 def _is_calculation(
@@ -62,7 +73,7 @@ def _is_calculation(
             operands[-1].append(token)
     if operators & _NUMBERS_ONLY:
         return True
-    return bool(operators) and all(is_inert(operand, filters, names) for operand in operands)
+    return bool(operators) and all(_is_inert(operand, filters, names) for operand in operands)
 
 
 def inert_names(pieces: Sequence[Piece], filters: Collection[str]) -> frozenset[str]:

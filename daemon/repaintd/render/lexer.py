@@ -79,14 +79,14 @@ def column_of(source: str, offset: int) -> int:
     return offset - source.rfind("\n", 0, offset)
 
 
-def filters_in(piece: Piece) -> Iterator[Token]:
+def used_filters(piece: Piece) -> Iterator[Token]:
     """The names that follow a bar."""
     for before, token in zip(piece.tokens, piece.tokens[1:], strict=False):
         if before.text == "|" and before.kind == "op" and token.kind == "name":
             yield token
 
 
-def tests_in(piece: Piece) -> Iterator[Token]:
+def used_tests(piece: Piece) -> Iterator[Token]:
     """The names that follow `is` or `is not`."""
     words = piece.tokens
     for at, token in enumerate(words[:-1]):
@@ -113,7 +113,7 @@ def _code(source: str, opening: re.Match[str]) -> Piece:
         elif match.lastgroup == "close":
             end = match.end()
             return Piece(kind, source[opening.start() : end], opening.start(), tuple(tokens))
-        depth += {"{": 1, "}": -1}.get(text, 0)
+        depth = max(0, depth + {"{": 1, "}": -1}.get(text, 0))
         if match.lastgroup != "space":
             tokens.append(Token(_kind(match), text, at))
         at += len(text)

@@ -13,7 +13,7 @@ from repaintd.errors import StartupFailed
 from repaintd.render import frames
 from repaintd.render.failure import cause_of_end
 from repaintd.render.launch import worker_command, worker_environment
-from repaintd.render.lexer import filters_in, pieces_of, tests_in
+from repaintd.render.lexer import pieces_of, used_filters, used_tests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +64,8 @@ def _request(template: Prepared) -> bytes:
             "key": template.key,
             "strict": template.strict,
             "sources": template.files,
-            "filters": sorted({token.text for piece in pieces for token in filters_in(piece)}),
-            "tests": sorted({token.text for piece in pieces for token in tests_in(piece)}),
+            "filters": sorted({token.text for piece in pieces for token in used_filters(piece)}),
+            "tests": sorted({token.text for piece in pieces for token in used_tests(piece)}),
         }
     )
 
