@@ -111,16 +111,16 @@ def _respond(
     etag, modified = f'"{image.etag}"', int(image.modified_at)
     headers: dict[str, str] = {
         hdrs.ETAG: etag,
-        hdrs.LAST_MODIFIED: http_date(modified),
         hdrs.CACHE_CONTROL: cache_control(view, now),
-        _NOSNIFF: "nosniff",
         **reasons,
     }
     outcome = verdict(request.headers, etag, modified)
-    if outcome is Verdict.NOT_MODIFIED:
+    if outcome is Verdict.NOT_MODIFIED:  # no more than this: RFC 9110 section 15.4.5
         return web.Response(status=304, headers=headers)
     if outcome is Verdict.FAILED:
         raise Problem(412, "precondition-failed", "The image is not the one that was asked for.")
+    headers[hdrs.LAST_MODIFIED] = http_date(modified)
+    headers[_NOSNIFF] = "nosniff"
     headers[hdrs.CONTENT_TYPE] = _MEDIA_TYPES[view.binding.output.format]
     return web.Response(body=image.body, headers=headers)
 
