@@ -59,7 +59,7 @@ def cause_of_end(code: int | None, limits: Limits) -> tuple[str, str]:
             "the template engine crashed on it: most often thousands of operators in a row",
         )
     if code == -signal.SIGKILL:
-        why = "its worker was killed twice from outside: does the system run out of memory?"
+        why = "its worker was killed from outside: does the system run out of memory?"
         return "template_worker", why
     how = "does not start" if code is None else f"ended with exit code {code}"
     return "template_worker", f"a template worker {how}: is this installation complete?"

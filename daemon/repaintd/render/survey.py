@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -95,19 +96,21 @@ def _converse(requests: Sequence[bytes], limits: Limits) -> tuple[list[bytes], i
     except OSError as error:
         raise StartupFailed(f"the template worker cannot be started: {error}") from error
     with process:
-        output = _talk(process, b"".join(map(frames.framed, requests)), len(requests), limits)
+        output, in_time = _talk(process, b"".join(map(frames.framed, requests)), limits)
     stream = io.BytesIO(output)
     if frames.read_frame(stream) != frames.READY:
         raise StartupFailed(
             f"the template worker ends with exit code {process.returncode} while starting: "
             "is this installation complete?"
         )
-    return list(iter(lambda: frames.read_frame(stream), None)), process.returncode
+    replies = list(iter(lambda: frames.read_frame(stream), None))
+    return replies, process.returncode if in_time else -signal.SIGALRM
 
 
-def _talk(process: subprocess.Popen[bytes], text: bytes, count: int, limits: Limits) -> bytes:
-    try:  # its own alarm ends it earlier; this is for a process that cannot even take a signal
-        return process.communicate(text, timeout=_START + count * limits.deadline * 3)[0]
+def _talk(process: subprocess.Popen[bytes], text: bytes, limits: Limits) -> tuple[bytes, bool]:
+    """All that it says, and whether it ended by itself; its own alarm should see to that."""
+    try:
+        return process.communicate(text, timeout=_START + _BATCH * limits.deadline)[0], True
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.communicate()[0]
+        return process.communicate()[0], False
