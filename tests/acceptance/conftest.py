@@ -155,7 +155,7 @@ class Daemon:
         ]
 
     def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
-        found = self.said("event", event_name=name)
+        found = self.said(name)
         return [entry for entry in found if uid is None or entry["binding"] == uid]
 
     async def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -163,7 +163,7 @@ class Daemon:
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{self.port}{path}", headers=headers) as response,
         ):
-            return response.status, dict(response.headers), await response.read()
+            return response.status, response.headers.copy(), await response.read()
 
     async def metrics(self) -> dict[str, float]:
         _, _, body = await self.get("/metrics")

@@ -74,7 +74,7 @@ async def test_d1_fifty_kills_under_load_tear_no_file_and_lose_no_state(home, so
 
 
 def check_database(home, names, known) -> None:
-    (database,) = (home.home / "state").glob("*.db")
+    (database,) = (home.home / "state").glob("*.sqlite3")
     with contextlib.closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         rows = connection.execute("SELECT id, uid, sequence, body FROM events ORDER BY position")

@@ -210,8 +210,7 @@ class Refresher:
         if settled.event is not None:
             self._metrics.count_event(settled.event.name)
             self._log.info(
-                "event",
-                event_name=settled.event.name,
+                settled.event.name,
                 event_id=settled.event.id,
                 binding=settled.event.uid,
                 sequence=settled.event.sequence,
