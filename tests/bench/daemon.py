@@ -20,10 +20,11 @@ from repaintd.logs import configure_logging
 from repaintd.runtime.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from repaintd.core.ports import Clock
     from repaintd.core.state import BindingState
+    from repaintd.core.template import Template
     from repaintd.core.view import Tally
     from repaintd.runtime.scheduler import Run
 
@@ -44,6 +45,7 @@ class Daemon:
     """An open daemon without listener, whose scheduler runs."""
 
     parts: Parts
+    templates: Mapping[str, Template]
     scheduler: Scheduler
     treadmill: Treadmill
 
@@ -161,7 +163,7 @@ async def open_daemon(
         )
         task = asyncio.create_task(scheduler.serve(), name="scheduler")
         try:
-            yield Daemon(parts, scheduler, treadmill)
+            yield Daemon(parts, configuration.templates, scheduler, treadmill)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
 from bench import plain
 from bench.daemon import RefreshesFailed, loaded, open_daemon
 from bench.processes import source_server
 from bench.source_server import document
-
 from repaintd.core.mapping import map_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from playwright.async_api import Browser
+
     from bench.daemon import Daemon
     from bench.workspace import Workspace
-    from playwright.async_api import Browser
+    from repaintd.core.template import Template
 
 MARKUPS: Final = 64
 BINDINGS: Final = 8  # enough that a page never waits for a fetch
@@ -32,13 +34,26 @@ class Studio:
     Attributes:
         origin: where the plain browser finds the card's fonts.
         source: URL of a document that is another one each time.
+        markups: finished pages for the plain browser, each another one.
     """
 
     daemon: Daemon
     browser: Browser
-    markups: tuple[str, ...]
     origin: str
     source: str
+    markups: list[str] = field(default_factory=list)
+
+    @property
+    def template(self) -> Template:
+        """The card."""
+        return next(iter(self.daemon.templates.values()))
+
+    async def markup(self, number: int, **variables: Any) -> str:
+        """The page that the daemon would draw for that document; *variables* replace its own."""
+        binding = next(iter(self.daemon.parts.configuration.bindings.values()))
+        mapped = map_document(binding, self.template, orjson.loads(document(number)))
+        engine = self.daemon.parts.tools.engine
+        return await engine.expand(self.template, {**mapped.variables, **variables})
 
     async def rate(self, seconds: float) -> float:
         """Whole refreshes a second; every one of them must have put a new image in place.
@@ -66,15 +81,7 @@ async def open_studio(
         workspace.write(bindings, source, image_format=image_format)
         configuration = loaded(workspace.config, browser=True)
         async with open_daemon(configuration, {}) as daemon:
-            markups = tuple([await _markup(daemon, number) for number in range(MARKUPS)])
-            yield Studio(daemon, browser, markups, origin, source)
-
-
-async def _markup(daemon: Daemon, number: int) -> str:
-    """The page that the daemon would draw for that document."""
-    view = next(iter(daemon.parts.catalogue.all()))
-    entry = daemon.parts.catalogue.entry(view.binding.uid)
-    if entry is None:
-        raise RefreshesFailed("there is no binding to draw")
-    mapped = map_document(entry.binding, entry.template, orjson.loads(document(number)))
-    return await daemon.parts.tools.engine.expand(entry.template, mapped.variables)
+            studio = Studio(daemon, browser, origin, source)
+            for number in range(MARKUPS):
+                studio.markups.append(await studio.markup(number))
+            yield studio
