@@ -93,24 +93,27 @@ class Witness:
     def read_files(self) -> None:
         while not self._done.is_set():
             for path in self._files:
+                seen = path.name in self._seen
                 try:
-                    self._judge(path.name, path.read_bytes())
+                    self._judge(path.name, path.read_bytes(), seen=seen)
                 except FileNotFoundError:
-                    self._judge(path.name, None)
+                    self._judge(path.name, None, seen=seen)
 
     async def read_gallery(self, reader: Reader) -> None:
         while not self._done.is_set():
             for path in self._files:
+                seen = path.name in self._seen
                 served = await reader.read(path.name)
-                self._judge(path.name, None if served is None else served.body)
+                self._judge(path.name, None if served is None else served.body, seen=seen)
                 if served is not None and entity_tag(served.body) != served.etag:
                     self.faults.append(f"{path.name}: tag of other bytes")
             await asyncio.sleep(0)
 
-    def _judge(self, name: str, body: bytes | None) -> None:
+    def _judge(self, name: str, body: bytes | None, *, seen: bool) -> None:
+        """Take note of *body*; *seen* says whether there was one before this read began."""
         self.reads += 1
         if body is None:
-            if name in self._seen:
+            if seen:
                 self.faults.append(f"{name}: missing")
         elif _is_whole(body):
             self._seen.add(name)
