@@ -31,6 +31,8 @@ _GLOBALS: Final = frozenset({"cycler", "dict", "joiner", "loop", "namespace", "n
 _ASKS_FOR_FILE: Final = frozenset({"extends", "from", "import", "include"})
 _MOST: Final = 200
 _SHOWN: Final = 60
+_MOST_REMEMBERED: Final = 2048
+_REMEMBERED: Final[dict[object, list[TemplateFinding]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,10 @@ class TemplateFinding:
 
 
 def check_template(template: Template) -> list[TemplateFinding]:
-    """All findings of one template, in the order of its lines. Starts a process: 0.1 s, blocking.
+    """All findings of one template, in the order of its lines.
+
+    Starts a process, which takes 0.1 s and blocks; what was checked before is remembered. Where
+    there are many templates, hand them to `check_templates` first.
 
     Raises:
         StartupFailed: that process cannot be started.
@@ -69,14 +74,34 @@ def check_templates(
         StartupFailed: that process cannot be started.
     """
     prepared = [_prepare(template, limits) for template in templates]
-    ready = [item for item in prepared if isinstance(item, Prepared)]
-    surveys = iter(survey(ready, limits))
-    return [
-        sorted(islice(_findings(template, item, next(surveys)), _MOST), key=_position)
+    questions: list[object] = [
+        (item.key, frozenset(template.variables), template.volatile, limits)
         if isinstance(item, Prepared)
-        else [item]
+        else item
         for template, item in zip(templates, prepared, strict=True)
     ]
+    found: dict[object, list[TemplateFinding]] = {}
+    new: dict[object, tuple[Template, Prepared]] = {}
+    for template, item, question in zip(templates, prepared, questions, strict=True):
+        if isinstance(item, TemplateFinding):
+            found[question] = [item]
+        elif question in _REMEMBERED:
+            found[question] = _REMEMBERED[question]
+        else:
+            new[question] = (template, item)
+    surveys = survey([item for _, item in new.values()], limits)
+    for (question, (template, item)), result in zip(new.items(), surveys, strict=True):
+        findings = islice(_findings(template, item, result), _MOST)
+        found[question] = _remember(question, sorted(findings, key=_position))
+    return [list(found[question]) for question in questions]
+
+
+def _remember(question: object, findings: list[TemplateFinding]) -> list[TemplateFinding]:
+    """Keep an answer for the next reload; the oldest goes."""
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:
+        _REMEMBERED.pop(next(iter(_REMEMBERED)), None)
+    _REMEMBERED[question] = findings
+    return findings
 
 
 def _position(finding: TemplateFinding) -> tuple[bool, str, int, int]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from repaintd.core.template import Asset, Variable
 from repaintd.errors import StartupFailed
-from repaintd.render import survey
+from repaintd.render import check, survey
 from repaintd.render.check import check_template, check_templates
 from repaintd.render.limits import Limits
 from repaintd.testing import sample_template
@@ -120,6 +121,25 @@ def test_no_templates_need_no_process(monkeypatch):
     assert check_templates([]) == []
 
 
+def test_a_template_that_was_checked_needs_no_process_until_it_changes(monkeypatch):
+    template = sample_template(markup="{{ known }}{{ again }}")
+    found = check_template(template)
+    assert len(found) == 2
+    monkeypatch.setattr(survey, "worker_command", lambda limits: ["/nonexistent"])
+    assert check_template(template) == found
+    assert check_templates([template, template]) == [found, found]
+    with pytest.raises(StartupFailed):
+        check_template(replace(template, variables={"known": Variable(name="known")}))
+
+
+def test_answers_that_are_remembered_have_a_most(monkeypatch):
+    monkeypatch.setattr(check, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(check, "_REMEMBERED", {})
+    for number in range(5):
+        check_template(sample_template(markup=f"{number}"))
+    assert len(check._REMEMBERED) == 3
+
+
 def test_a_template_that_is_too_slow_to_read_is_an_error_and_the_next_one_is_read(monkeypatch):
     program = """
 import sys, time
@@ -153,4 +173,4 @@ out.write(len(body).to_bytes(4, "big") + body)
 def test_a_check_that_cannot_start_its_process_says_so(monkeypatch, command, message):
     monkeypatch.setattr(survey, "worker_command", lambda limits: command)
     with pytest.raises(StartupFailed, match=message):
-        check_template(sample_template())
+        check_template(sample_template(markup=f"new {command}"))
