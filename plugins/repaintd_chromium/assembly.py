@@ -1,0 +1,74 @@
+"""Puts the parts of the plugin together; the only file that knows them all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from repaintd.plugin import PluginError
+from repaintd_chromium.chores import Chores
+from repaintd_chromium.encode import Encoder
+from repaintd_chromium.faults import StartFailed
+from repaintd_chromium.launch import Launcher, Recipe
+from repaintd_chromium.lookup import find_browser
+from repaintd_chromium.metrics import registered
+from repaintd_chromium.renderer import ChromiumRenderer
+from repaintd_chromium.sandbox import OVERRIDE, why_no_namespaces
+from repaintd_chromium.supervisor import Supervisor
+from repaintd_chromium.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from repaintd.plugin import PluginContext
+    from repaintd_chromium.settings import ChromiumSettings
+
+
+async def choose(settings: ChromiumSettings, context: PluginContext) -> Recipe:
+    """Decide which browser runs here, and how locked in.
+
+    Raises:
+        PluginError: no browser, or none that can be locked in.
+    """
+    browser = find_browser(context.render.browser)
+    why = await why_no_namespaces()
+    if why and not context.render.allow_unsandboxed:
+        raise PluginError(f"the browser cannot be locked in: {why}; {OVERRIDE}")
+    if why:
+        context.log.warning(
+            "THE BROWSER RUNS WITHOUT SANDBOX: whoever writes a template or its data can attack"
+            " this machine and its network",
+            why=why,
+            allowed_by="render.allowUnsandboxed",
+        )
+    return Recipe(
+        browser=browser, directory=context.directory, sandboxed=not why, settings=settings
+    )
+
+
+@asynccontextmanager
+async def assembled(recipe: Recipe, context: PluginContext) -> AsyncIterator[ChromiumRenderer]:
+    """The renderer with everything under it, ended in reverse order.
+
+    Raises:
+        PluginError: the browser does not start.
+    """
+    pages = context.render.pages or len(os.sched_getaffinity(0))
+    async with AsyncExitStack() as stack:
+        metrics = stack.enter_context(registered(context.registry))
+        encoder = await stack.enter_async_context(Encoder(pages))
+        chores = Chores(context.log)
+        stack.push_async_callback(chores.close)
+        supervisor = Supervisor(
+            Launcher(recipe, chores=chores, log=context.log).start,
+            replaced=metrics.restarted,
+            chores=chores,
+            log=context.log,
+        )
+        try:
+            await stack.enter_async_context(supervisor.running())
+        except StartFailed as error:
+            raise PluginError(str(error)) from error
+        turns = Turns(at_once=pages, max_waiting=recipe.settings.max_waiting, depth=metrics.waiting)
+        yield ChromiumRenderer(supervisor, turns=turns, encoder=encoder, chores=chores)
