@@ -10,7 +10,7 @@ from repaintd.config import Configuration, TemplateProblem, load_configuration
 from repaintd.core.fingerprint import digest
 from repaintd.registry import PluginRecord, discover
 from repaintd.registry.discovery import settings_models, source_specs
-from repaintd.render.check import check_template
+from repaintd.render.check import check_templates as engine_findings
 from repaintd.render.fonts import shared_assets
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load(options: Options, *, check_templates: bool = True) -> Loaded:
         options.directory,
         source_specs=source_specs(records),
         settings_models=settings_models(records),
-        check_template=_problems if check_templates else None,
+        check_templates=_problems if check_templates else None,
         output_dir=options.output_dir,
         state_dir=options.state_dir,
         environ=options.environ,
@@ -74,8 +74,17 @@ def with_fonts(
     }
 
 
-def _problems(template: Template) -> Sequence[TemplateProblem]:
+def _problems(templates: Sequence[Template]) -> Sequence[Sequence[TemplateProblem]]:
     return [
-        TemplateProblem(line=found.line, column=found.column, message=found.message)
-        for found in check_template(template)
+        [
+            TemplateProblem(
+                line=each.line,
+                column=each.column,
+                message=each.message,
+                severity=each.severity,
+                file=each.file,
+            )
+            for each in findings
+        ]
+        for findings in engine_findings(templates)
     ]

@@ -16,7 +16,7 @@ from repaintd.core.binding import ImageFormat
 from repaintd.core.state import Trigger
 from repaintd.metrics import watch_loop
 from repaintd.runtime.catalogue import first_due, forget_image, plan
-from repaintd.runtime.lifecycle import Terminate, stop_on_signals
+from repaintd.runtime.lifecycle import Terminate, raise_descriptor_limit, stop_on_signals
 from repaintd.runtime.scheduler import Scheduler
 from repaintd.systemd import Notifier, watchdog_interval
 
@@ -48,6 +48,7 @@ async def run_daemon(
     Raises:
         StartupFailed: it cannot run here; the message says what to do.
     """
+    raise_descriptor_limit()
     stop = asyncio.Event()
     notifier = Notifier.from_environ(environ)
     async with AsyncExitStack() as stack:

@@ -9,6 +9,7 @@ import click
 
 from repaintd.app import load
 from repaintd.cli.context import configured
+from repaintd.config.problem import visible
 from repaintd.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _as_json(problems: Sequence[Problem], *, valid: bool) -> None:
             "line": problem.line,
             "column": problem.column,
             "path": problem.path,
-            "message": problem.message,
+            "message": visible(problem.message),
             "severity": problem.severity,
         }
         for problem in problems

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from repaintd.app import Options
 
 
-
 @click.command()
 @configured
 @click.option(

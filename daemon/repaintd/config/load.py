@@ -26,7 +26,7 @@ from repaintd.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from repaintd.config.templates import CheckTemplate
+    from repaintd.config.templates import CheckTemplates
     from repaintd.core.binding import Binding
     from repaintd.plugin import SourceSpec, SpecModel
 
@@ -39,7 +39,7 @@ def load_configuration(
     *,
     source_specs: Mapping[str, type[SourceSpec]],
     settings_models: Mapping[str, type[SpecModel]] = _NO_SETTINGS,
-    check_template: CheckTemplate | None = None,
+    check_templates: CheckTemplates | None = None,
     output_dir: Path | None = None,
     state_dir: Path | None = None,
     environ: Mapping[str, str],
@@ -51,7 +51,7 @@ def load_configuration(
         source_specs: spec model by `dataSource.type`, as plugins bring them; `static` and
             `webhook` are built in.
         settings_models: settings model by plugin name.
-        check_template: what a template engine finds wrong with a template.
+        check_templates: what a template engine finds wrong with each of the templates.
         output_dir: overrides environment and setting.
         state_dir: overrides environment and setting.
         environ: the process's environment.
@@ -65,7 +65,7 @@ def load_configuration(
     with _collector_at_rest():
         files = YamlFiles(report)
         settings = SettingsReader(settings_models, report, secrets).read(tree, files)
-        templates = TemplateReader(tree, files, report, check_template)
+        templates = TemplateReader(tree, files, report, check_templates)
         found = templates.read()
         rules = Rules(
             source_specs={**BUILT_IN, **source_specs},

@@ -47,11 +47,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class TemplateProblem:
-    """What a template engine finds wrong with `template.html`; line and column from 1."""
+    """What a template engine finds wrong; line and column from 1, *file* within the folder."""
 
     line: int
     column: int | None
     message: str
+    severity: Severity = "error"
+    file: str = "template.html"
 
 
 class Report:

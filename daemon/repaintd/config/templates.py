@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from repaintd.config.problem import Report
     from repaintd.config.yaml_files import YamlFiles
 
-    CheckTemplate = Callable[[Template], Sequence[TemplateProblem]]
+    CheckTemplates = Callable[[Sequence[Template]], Sequence[Sequence[TemplateProblem]]]
 
 _FOLDER: Final = "templates"
 _ID: Final = re.compile(TEMPLATE_ID_PATTERN.removesuffix("$"))
@@ -41,7 +41,7 @@ class TemplateReader:
     """
 
     def __init__(
-        self, tree: Tree, files: YamlFiles, report: Report, check: CheckTemplate | None
+        self, tree: Tree, files: YamlFiles, report: Report, check: CheckTemplates | None
     ) -> None:
         self.ids: set[str] = set()
         self._tree = tree
@@ -67,8 +67,12 @@ class TemplateReader:
             message = f"holds more than {limits.TEMPLATES:,} folders; remove some"
             self._report.add(Problem(file=_FOLDER, message=message))
             return {}
-        templates = (self._template(folder) for folder in folders)
-        return {template.id: template for template in templates if template is not None}
+        found = [self._template(folder) for folder in folders]
+        templates = [template for template in found if template is not None]
+        if self._check is not None and templates:
+            for template, problems in zip(templates, self._check(templates), strict=True):
+                self._report.extend(_engine_problems(template, problems))
+        return {template.id: template for template in templates}
 
     def _template(self, folder: Entry) -> Template | None:
         if not _ID.fullmatch(folder.name):
@@ -82,10 +86,7 @@ class TemplateReader:
             self._report.add(unread(f"{folder.relative}/{_MISNAMED}"))
         if markup is None or settings is None:
             return None
-        template = _build(folder, markup, settings, assets)
-        if self._check is not None:
-            self._report.extend(_engine_problems(template, self._check(template)))
-        return template
+        return _build(folder, markup, settings, assets)
 
     def _markup(self, folder: Entry) -> str | None:
         relative = f"{folder.relative}/{MARKUP}"
@@ -159,7 +160,14 @@ def _fingerprint(markup: str, settings: TemplateModel, assets: Mapping[str, Asse
 
 
 def _engine_problems(template: Template, found: Sequence[TemplateProblem]) -> list[Problem]:
+    folder = template.path.rpartition("/")[0]
     return [
-        Problem(file=template.path, line=each.line, column=each.column or 1, message=each.message)
+        Problem(
+            file=f"{folder}/{each.file}",
+            line=each.line,
+            column=each.column or 1,
+            message=each.message,
+            severity=each.severity,
+        )
         for each in found
     ]

@@ -9,6 +9,8 @@ import structlog
 
 _QUIET: Final = ("aiosqlite", "asyncio", "watchfiles", "hpack", "urllib3")
 """Their debug lines repeat data of bindings, or never end."""
+_CHATTY: Final = ("pyvips",)
+"""They tell of every image at info."""
 
 
 class Bridge(logging.Handler):
@@ -42,4 +44,6 @@ def install(level: int) -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.INFO))
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(capture=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -37,3 +38,15 @@ def stop_on_signals(stop: asyncio.Event, log: Any) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def raise_descriptor_limit() -> int:
+    """Allow as many open files as the system lets us: each reader and each source takes one.
+
+    Returns:
+        The limit in force.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

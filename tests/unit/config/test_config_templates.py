@@ -12,6 +12,7 @@ from repaintd.core.binding import Origin
 from repaintd.core.template import MISSING, Template, Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from conftest import Files, Load, Problems
@@ -247,15 +248,22 @@ def test_a_settings_file_of_another_name_is_pointed_out(load: Load):
 
 
 def test_the_engine_has_its_say(problems: Problems):
-    def check(template: Template) -> list[TemplateProblem]:
-        assert template.markup == "<p>{{ title }}</p>"
-        return [TemplateProblem(3, 7, "unknown filter"), TemplateProblem(4, None, "no end")]
+    def check(templates: Sequence[Template]) -> list[list[TemplateProblem]]:
+        assert [template.markup for template in templates] == ["<p>{{ title }}</p>"]
+        return [
+            [
+                TemplateProblem(3, 7, "unknown filter"),
+                TemplateProblem(4, None, "no end"),
+                TemplateProblem(1, 2, "unsafe", severity="warning", file="part.html"),
+            ]
+        ]
 
-    assert problems({}, check_template=check) == [
+    assert problems({}, check_templates=check) == [
+        "templates/card/part.html:1:2: warning: unsafe",
         "templates/card/template.html:3:7: unknown filter",
         "templates/card/template.html:4:1: no end",
     ]
 
 
 def test_an_engine_without_complaints(load: Load):
-    assert list(load({}, check_template=lambda _: ()).templates) == ["card"]
+    assert list(load({}, check_templates=lambda _: [()]).templates) == ["card"]
