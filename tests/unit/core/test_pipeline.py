@@ -3,13 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from repaintd.core.mapping import mapping_fingerprint
 
 from repaintd.core.binding import OutputConfig, PolicyType, RefreshPolicy, SourceConfig
 from repaintd.core.fetch import NO_VALIDATORS, Fetched, Hints, NoDocument, NotModified, Validators
 from repaintd.core.fingerprint import canonical, digest, render_fingerprint
 from repaintd.core.health import Stamp, after_failure, after_success, changed
 from repaintd.core.image import PublishedImage
+from repaintd.core.mapping import mapping_fingerprint
 from repaintd.core.pipeline import Work, draw_default, refresh, render_job
 from repaintd.core.schedule import Due
 from repaintd.core.state import BindingState, Trigger

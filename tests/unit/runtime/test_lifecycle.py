@@ -6,8 +6,9 @@ import resource
 import signal
 
 import structlog
-from repaintd.runtime.lifecycle import raise_descriptor_limit, stop_on_signals
 from structlog.testing import capture_logs
+
+from repaintd.runtime.lifecycle import raise_descriptor_limit, stop_on_signals
 
 
 async def test_the_first_signal_asks_to_stop_and_the_second_has_its_own_effect():
