@@ -36,7 +36,7 @@ class Fallback:
 
     Attributes:
         reason: for people: `path "owner.login" matched nothing: no key "owner"`.
-        used: `defaults`, `template default` or `empty`.
+        used: `fallback in the path`, `defaults`, `template default` or `empty`.
     """
 
     variable: str

@@ -17,8 +17,15 @@ _CODING_OVERHEAD: Final = 64 * 1024
 _MEBIBYTE: Final = 1024 * 1024
 
 
-async def read_body(response: ClientResponse, most: int, origin: str) -> bytes:
+async def read_body(response: ClientResponse, most: int, origin: str, turn: asyncio.Lock) -> bytes:
     """All of it, decoded.
+
+    Args:
+        response: its head is read, its body is not.
+        most: bytes after decoding.
+        origin: for messages.
+        turn: held while a body unfolds to more than a piece, so that many bombs at once need
+            the memory of one.
 
     Raises:
         HttpFailed: `too_large`, `encoding` or `truncated`.
@@ -36,7 +43,7 @@ async def read_body(response: ClientResponse, most: int, origin: str) -> bytes:
         raise _too_large(origin, most)
     if decoder is None:
         return await _plain(response, most, origin)
-    return await _decoded(response, decoder, most, origin)
+    return await _decoded(response, decoder, most, origin, turn)
 
 
 async def read_glimpse(response: ClientResponse, most: int) -> bytes:
@@ -63,20 +70,29 @@ async def _plain(response: ClientResponse, most: int, origin: str) -> bytes:
     return bytes(body) or first
 
 
-async def _decoded(response: ClientResponse, decoder: Decoder, most: int, origin: str) -> bytes:
+async def _decoded(
+    response: ClientResponse, decoder: Decoder, most: int, origin: str, turn: asyncio.Lock
+) -> bytes:
     body = bytearray()
     wire_size = 0
     while coded := await response.content.readany():
         wire_size += len(coded)
         body += _decode(decoder, coded, origin)
-        while decoder.pending() and len(body) <= most:
-            await asyncio.sleep(0)  # a bomb must not keep the loop from the other bindings
-            body += _decode(decoder, b"", origin)
+        if decoder.pending():
+            async with turn:
+                await _unfold(decoder, body, most, origin)
         if len(body) > most or wire_size > most + _CODING_OVERHEAD:
             raise _too_large(origin, most)
     if wire_size and not decoder.complete():
         raise HttpFailed(f"{origin}: the compressed body ends too early", reason="truncated")
     return bytes(body)
+
+
+async def _unfold(decoder: Decoder, body: bytearray, most: int, origin: str) -> None:
+    """Take what the decoder still holds; the loop gets a turn between two pieces."""
+    while decoder.pending() and len(body) <= most:
+        await asyncio.sleep(0)
+        body += _decode(decoder, b"", origin)
 
 
 def _decode(decoder: Decoder, coded: bytes, origin: str) -> bytes:

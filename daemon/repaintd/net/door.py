@@ -113,6 +113,7 @@ class Door:
         self._policy = policy
         self._public = public
         self._named = named
+        self._turn = asyncio.Lock()
         # There are far fewer hosts than exchanges; refusals are exceptions and never kept.
         self._session_for = functools.lru_cache(_HOSTS_REMEMBERED)(self._choose)
 
@@ -168,7 +169,7 @@ class Door:
             try:
                 body = b""
                 if response.status != _NOT_MODIFIED:
-                    body = await _body(response, request.max_bytes, target)
+                    body = await self._body(response, request.max_bytes, target)
             finally:
                 # gives the connection back after a whole body, and closes it otherwise
                 response.release()
@@ -184,6 +185,17 @@ class Door:
             url=str(target.url),
         )
 
+    async def _body(self, response: aiohttp.ClientResponse, most: int, target: Target) -> bytes:
+        status = response.status
+        if status == _SWITCHING:
+            raise HttpFailed(f"{target.origin}: switched protocols unasked", reason="protocol")
+        if status in _SUCCESS:
+            return await read_body(response, most, target.origin, self._turn)
+        try:
+            return await read_glimpse(response, min(most, _ERROR_PAGE))
+        except (aiohttp.ClientPayloadError, aiohttp.ClientOSError):
+            return b""  # the status is what counts
+
     def _choose(self, host: str, port: int, literal: bool) -> aiohttp.ClientSession:
         if literal:
             refusal = self._policy.refusal(host, port)
@@ -192,18 +204,6 @@ class Door:
         elif self._policy.allows_host(host, port):
             return self._named
         return self._public
-
-
-async def _body(response: aiohttp.ClientResponse, most: int, target: Target) -> bytes:
-    status = response.status
-    if status == _SWITCHING:
-        raise HttpFailed(f"{target.origin}: switched protocols unasked", reason="protocol")
-    if status in _SUCCESS:
-        return await read_body(response, most, target.origin)
-    try:
-        return await read_glimpse(response, min(most, _ERROR_PAGE))
-    except (aiohttp.ClientPayloadError, aiohttp.ClientOSError):
-        return b""  # the status is what counts
 
 
 def _asked(response: HttpResponse, hop: Hop) -> HttpResponse:
