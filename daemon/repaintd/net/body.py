@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from repaintd.errors import HttpFailed
 from repaintd.net.decoding import CodingError, Decoder, decoder_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiohttp import ClientResponse
 
 _PIECE: Final = 256 * 1024
@@ -59,40 +62,57 @@ async def read_glimpse(response: ClientResponse, most: int) -> bytes:
 async def _plain(response: ClientResponse, most: int, origin: str) -> bytes:
     read = response.content.readany
     first = await read()
-    body = bytearray()  # one buffer, not a list: a hostile body comes byte by byte
-    while piece := await read():
-        body = body or bytearray(first)
-        body += piece
-        if len(body) > most:
-            raise _too_large(origin, most)
     if len(first) > most:
         raise _too_large(origin, most)
-    return bytes(body) or first
+    piece = await read()
+    if not piece:
+        return first
+    with _buffer(first) as body:
+        while piece:
+            body.extend(piece)
+            if len(body) > most:
+                raise _too_large(origin, most)
+            piece = await read()
+        return bytes(body)
 
 
 async def _decoded(
     response: ClientResponse, decoder: Decoder, most: int, origin: str, turn: asyncio.Lock
 ) -> bytes:
-    body = bytearray()
     wire_size = 0
-    while coded := await response.content.readany():
-        wire_size += len(coded)
-        body += _decode(decoder, coded, origin)
-        if decoder.pending():
-            async with turn:
-                await _unfold(decoder, body, most, origin)
-        if len(body) > most or wire_size > most + _CODING_OVERHEAD:
-            raise _too_large(origin, most)
-    if wire_size and not decoder.complete():
-        raise HttpFailed(f"{origin}: the compressed body ends too early", reason="truncated")
-    return bytes(body)
+    with _buffer() as body:
+        while coded := await response.content.readany():
+            wire_size += len(coded)
+            body.extend(_decode(decoder, coded, origin))
+            if decoder.pending():
+                async with turn:
+                    await _unfold(decoder, body, most, origin)
+            if len(body) > most or wire_size > most + _CODING_OVERHEAD:
+                raise _too_large(origin, most)
+        if wire_size and not decoder.complete():
+            raise HttpFailed(f"{origin}: the compressed body ends too early", reason="truncated")
+        return bytes(body)
+
+
+@contextmanager
+def _buffer(start: bytes = b"") -> Iterator[bytearray]:
+    """One buffer, not a list of pieces, for a hostile body comes byte by byte.
+
+    It is emptied at the end: an exception's traceback would keep it for as long as somebody keeps
+    the exception.
+    """
+    body = bytearray(start)
+    try:
+        yield body
+    finally:
+        body.clear()
 
 
 async def _unfold(decoder: Decoder, body: bytearray, most: int, origin: str) -> None:
     """Take what the decoder still holds; the loop gets a turn between two pieces."""
     while decoder.pending() and len(body) <= most:
         await asyncio.sleep(0)
-        body += _decode(decoder, b"", origin)
+        body.extend(_decode(decoder, b"", origin))
 
 
 def _decode(decoder: Decoder, coded: bytes, origin: str) -> bytes:

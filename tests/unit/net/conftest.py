@@ -138,6 +138,27 @@ def stub_resolver():
     return StubResolver
 
 
+@pytest.fixture
+def connects_of(monkeypatch):
+    """Record every address that the loop is told to connect a socket to."""
+
+    @contextlib.contextmanager
+    def record():
+        addresses = []
+        loop = asyncio.get_running_loop()
+        genuine = loop.sock_connect
+
+        async def spy(sock, address):
+            addresses.append(address)
+            await genuine(sock, address)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, "sock_connect", spy)
+            yield addresses
+
+    return record
+
+
 def response(body=b"", *headers, status="200 OK"):
     """A whole response with its length."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]

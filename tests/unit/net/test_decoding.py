@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gzip
 import random
 import tracemalloc
@@ -24,7 +25,7 @@ def raw_deflate(data):
 CODERS = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": brotli.compress,
+    "br": functools.partial(brotli.compress, quality=5),
     "zstd": zstd.compress,
 }
 
