@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 START_SECONDS = 40
 TEMPLATE = """<!doctype html><html><head><style>
 body{margin:0;background:#123;color:#fff;font:40px sans-serif}
-</style></head><body><h1>{{ title }}</h1><p>{{ n }}</p></body></html>"""
+</style></head><body>{{ title }} {{ n }}</body></html>"""
 
 
 class SourceServer:

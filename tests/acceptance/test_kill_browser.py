@@ -52,7 +52,6 @@ async def test_b1_the_daemon_goes_on_by_itself(home, source, kind, number):
         victim = find(home, kind)
         os.kill(victim.pid, number)
         struck = time.monotonic()
-        before = len(home.events("binding.updated"))
         # what was under way may still land; new images for every binding mean that it goes on
         await asyncio.sleep(0.2)
         count = len(home.events("binding.updated"))
@@ -61,7 +60,6 @@ async def test_b1_the_daemon_goes_on_by_itself(home, source, kind, number):
             RECOVERY_SECONDS,
         )
         assert time.monotonic() - struck < RECOVERY_SECONDS + 1
-        assert before <= count
         status, _, body = await home.get("/readyz")
         assert status == 200, body
         zombies = [

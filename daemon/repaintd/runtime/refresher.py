@@ -146,7 +146,8 @@ class Refresher:
 
     async def _published(self, work: Work, image: PublishedImage) -> None:
         uid = work.binding.uid
-        self._log.info(
+        say = self._log.info if image.changed else self._log.debug
+        say(
             "image published" if image.changed else "image unchanged",
             binding=uid,
             file=work.binding.filename,
