@@ -25,6 +25,7 @@ class RawServer:
         self.connections = 0
         self.requests: list[bytes] = []
         self.port = 0
+        self.reader: asyncio.StreamReader | None = None
         self._tasks: set[asyncio.Task] = set()
 
     @property
@@ -33,6 +34,7 @@ class RawServer:
 
     async def connected(self, reader, writer):
         self.connections += 1
+        self.reader = reader
         self._tasks.add(asyncio.current_task())
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
