@@ -11,7 +11,13 @@ from itertools import pairwise
 
 import pytest
 
-pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.timeout(900)]
+# a group of its own: most of its time is spent starting, so it runs beside the other browser tests
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("kill-daemon"),
+]
 
 KILLS = 50
 BINDINGS = 8

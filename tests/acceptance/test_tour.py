@@ -10,7 +10,7 @@ import sqlite3
 import aiohttp
 import pytest
 
-pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 
 async def test_the_tour(home, source):
@@ -110,6 +110,26 @@ async def test_a_removed_binding_loses_its_image_and_a_paused_one_keeps_it(home,
         assert status == 404
         await asyncio.sleep(1.5)  # more than a period: nothing may be fetched
     assert sum(source.answers.values()) == asked
+
+
+async def test_bad_input_16_an_emptied_configuration_removes_nothing_unless_told_to(home, source):
+    source.documents["card"] = {"title": "Hello"}
+    home.bind(home.http_binding("card", source.url("card"), ttl=600))
+    async with home.running():
+        await home.until(lambda: home.events("binding.updated"))
+    full = (home.home / "config" / "bindings" / "all.yaml").read_text()
+    home.bind()
+    async with home.running():
+        assert [entry for entry in home.log if "has no bindings" in entry["event"]]
+    assert (home.output / "card.png").exists()
+    (home.home / "config" / "bindings" / "all.yaml").write_text(full)
+    async with home.running():
+        _, _, body = await home.get("/status.json")
+        (binding,) = json.loads(body)["bindings"]
+        assert binding["lastRenderAt"] is not None, "what was known of it is known still"
+    home.bind()
+    async with home.running("--allow-empty"):
+        assert not (home.output / "card.png").exists()
 
 
 async def test_another_format_takes_the_place_of_the_old_one(home, source):

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line says; None leaves it to environment and configuration."""
+    """What the command line says; None leaves it to environment and configuration.
+
+    Attributes:
+        allow_empty: a configuration without bindings means it, and their images may go.
+    """
 
     directory: Path
     output_dir: Path | None = None
     state_dir: Path | None = None
+    allow_empty: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
@@ -37,6 +42,7 @@ class Loaded:
     configuration: Configuration
     records: tuple[PluginRecord, ...]
     templates: Mapping[str, Template]
+    allow_empty: bool = False
 
 
 def load(options: Options, *, check_templates: bool = True) -> Loaded:
@@ -56,7 +62,12 @@ def load(options: Options, *, check_templates: bool = True) -> Loaded:
         environ=options.environ,
     )
     templates = with_fonts(configuration.templates, shared_assets())
-    return Loaded(configuration=configuration, records=records, templates=templates)
+    return Loaded(
+        configuration=configuration,
+        records=records,
+        templates=templates,
+        allow_empty=options.allow_empty,
+    )
 
 
 def with_fonts(

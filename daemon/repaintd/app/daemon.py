@@ -21,7 +21,7 @@ from repaintd.runtime.scheduler import Scheduler
 from repaintd.systemd import Notifier, watchdog_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from repaintd.app.configure import Loaded
     from repaintd.core.state import BindingState
@@ -85,12 +85,8 @@ async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None
     states = parts.store.states()
     _adopt(parts, states)
     gone = parts.catalogue.load(loaded.configuration.bindings, loaded.templates, states, now)
-    for uid in gone:
-        await parts.images.remove(uid)
-        await parts.defaults.remove(uid)
-        await parts.store.forget(uid)
     if gone:
-        parts.log.info("bindings removed", count=len(gone), first=gone[0])
+        await _drop(parts, gone, allowed=bool(len(parts.catalogue)) or loaded.allow_empty)
     await _check_files(parts)
     for view in parts.catalogue.all():
         entry = parts.catalogue.entry(view.binding.uid)
@@ -98,6 +94,26 @@ async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None
             due = first_due(entry, now, len(parts.catalogue))
             plan(entry, due)
             scheduler.set(view.binding.uid, due.at)
+
+
+async def _drop(parts: Parts, gone: Sequence[str], *, allowed: bool) -> None:
+    """Remove images and states of bindings that are gone; all of them at once only when told to.
+
+    An emptied configuration is more often an accident (a checkout under way, a volume that is not
+    mounted) than a wish.
+    """
+    if not allowed:
+        parts.log.error(
+            "the configuration has no bindings; the images of all earlier ones are kept, "
+            "`repaintd run --allow-empty` removes them",
+            count=len(gone),
+        )
+        return
+    for uid in gone:
+        await parts.images.remove(uid)
+        await parts.defaults.remove(uid)
+        await parts.store.forget(uid)
+    parts.log.info("bindings removed", count=len(gone), first=gone[0])
 
 
 def _adopt(parts: Parts, states: Mapping[str, BindingState]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto: for people on a terminal, JSON elsewhere.",
 )
-def run(options: Options, log_level: str, log_format: str) -> None:
+@click.option("--allow-empty", is_flag=True, help="A configuration without bindings means it.")
+def run(options: Options, log_level: str, log_format: str, *, allow_empty: bool) -> None:
     """Run the daemon until SIGTERM or SIGINT; a second signal kills."""
     as_json = None if log_format == "auto" else log_format == "json"
     configure_logging(sys.stdout, json=as_json, level=log_level)
-    loaded = load(options)
+    loaded = load(replace(options, allow_empty=allow_empty))
     log = structlog.get_logger("repaintd")
     for warning in loaded.configuration.warnings:
         log.warning("configuration", problem=str(warning))
