@@ -16,6 +16,7 @@ from repaintd_chromium.metrics import registered
 from repaintd_chromium.renderer import ChromiumRenderer
 from repaintd_chromium.sandbox import OVERRIDE, why_no_namespaces
 from repaintd_chromium.supervisor import Supervisor
+from repaintd_chromium.threads import Threads
 from repaintd_chromium.turns import Turns
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ async def assembled(recipe: Recipe, context: PluginContext) -> AsyncIterator[Chr
     pages = context.render.pages or len(os.sched_getaffinity(0))
     async with AsyncExitStack() as stack:
         metrics = stack.enter_context(registered(context.registry))
-        encoder = await stack.enter_async_context(Encoder(pages))
+        packers = await stack.enter_async_context(Threads(pages, name="repaintd-pack"))
+        threads = await stack.enter_async_context(Threads(2, name="repaintd-browser"))
         chores = Chores(context.log)
         stack.push_async_callback(chores.close)
         supervisor = Supervisor(
-            Launcher(recipe, chores=chores, log=context.log).start,
+            Launcher(recipe, chores=chores, threads=threads, log=context.log).start,
             replaced=metrics.restarted,
             chores=chores,
             log=context.log,
@@ -71,4 +73,4 @@ async def assembled(recipe: Recipe, context: PluginContext) -> AsyncIterator[Chr
         except StartFailed as error:
             raise PluginError(str(error)) from error
         turns = Turns(at_once=pages, max_waiting=recipe.settings.max_waiting, depth=metrics.waiting)
-        yield ChromiumRenderer(supervisor, turns=turns, encoder=encoder, chores=chores)
+        yield ChromiumRenderer(supervisor, turns=turns, encoder=Encoder(packers), chores=chores)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import pyvips
 
@@ -12,9 +10,8 @@ from repaintd.plugin import ImageFormat, RenderedImage, RenderFailed
 from repaintd_chromium.pdf import points
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from repaintd.plugin import RenderJob
+    from repaintd_chromium.threads import Threads
 
 OPAQUE_BANDS: Final = 3
 
@@ -29,10 +26,10 @@ LEVEL_FILTERED: Final = 6
 
 
 class Encoder:
-    """A few threads that pack pictures; libvips lets go of the interpreter lock meanwhile."""
+    """Packs pictures in threads; libvips lets go of the interpreter lock meanwhile."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="repaintd-encode")
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         # every picture is a new one: a cache of operations would only keep memory
         pyvips.cache_set_max(0)
 
@@ -44,24 +41,12 @@ class Encoder:
         """
         try:
             if job.format is ImageFormat.PNG:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, pack_png, job, body)
+                return await self._threads.run(pack_png, job, body)
             return measure(job, body)
         except pyvips.Error as error:
             raise RenderFailed(
                 f"Chromium's picture cannot be read: {error}", reason="encode"
             ) from error
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def measure(job: RenderJob, body: bytes) -> RenderedImage:

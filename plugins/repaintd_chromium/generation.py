@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from repaintd_chromium.pages import Pages
     from repaintd_chromium.processes import Process
     from repaintd_chromium.settings import ChromiumSettings
+    from repaintd_chromium.threads import Threads
 
 ANSWER_SECONDS: Final = 3.0
 MAX_MISSES: Final = 3
 GONE_SECONDS: Final = 5.0
-PROOF_SECONDS: Final = 5.0
+EXAMINE_SECONDS: Final = 5.0
 BLAME_SECONDS: Final = 3.0  # a page that dies so soon after a kill for its memory died of it
 
 
@@ -54,6 +55,7 @@ class Generation:
         driver: Driver,
         leash: Leash,
         settings: ChromiumSettings,
+        threads: Threads,
         log: Any,
     ) -> None:
         self.number = number
@@ -67,6 +69,7 @@ class Generation:
         self.leash = leash
         self._directory = directory
         self._settings = settings
+        self._threads = threads
         self._log = log
         self._fuses: set[Fuse] = set()
         self._idle = asyncio.Event()
@@ -165,29 +168,31 @@ class Generation:
     async def prove(self, look: Callable[[], Awaitable[None]] | None = None) -> None:
         """Draw something tiny in a fresh page; raises whatever goes wrong.
 
+        The caller holds the deadline.
+
         Args:
             look: called while the page, and so a process that draws pages, is there.
         """
-        async with asyncio.timeout(PROOF_SECONDS):
-            context = await self._browser.new_context(
-                viewport={"width": 10, "height": 10}, java_script_enabled=False
-            )
-            page = await context.new_page()
-            await page.screenshot(timeout=0)
-            if look is not None:
-                await look()
-            await context.close()
+        context = await self._browser.new_context(
+            viewport={"width": 10, "height": 10}, java_script_enabled=False
+        )
+        page = await context.new_page()
+        await page.screenshot(timeout=0)
+        if look is not None:
+            await look()
+        await context.close()
 
     async def examine(self) -> None:
         """After a drawing that hung: condemn the browser unless it can still draw."""
         try:
-            await self.prove()
+            async with asyncio.timeout(EXAMINE_SECONDS):
+                await self.prove()
         except (TimeoutError, Error):
             self.condemn("stuck")
 
     async def beat(self) -> None:
         """Look for frozen and greedy processes, then ask for a sign of life."""
-        members = await asyncio.to_thread(self.leash.members)
+        members = await self._threads.run(self.leash.members)
         if self.dead or self._look_for_stopped(members):
             return
         self._look_for_greedy(members)
@@ -205,7 +210,7 @@ class Generation:
         await self.driver.stop()
         if not await self.leash.gone(GONE_SECONDS):
             self._log.error("processes of the browser survive SIGKILL", generation=self.number)
-        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        await self._threads.run(shutil.rmtree, self._directory, ignore_errors=True)
 
     def _lost(self) -> Lost:
         return Lost(f"the browser ended ({self.reason})", reason="browser_crashed")

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from repaintd_chromium.chores import Chores
     from repaintd_chromium.settings import ChromiumSettings
+    from repaintd_chromium.threads import Threads
 
-START_SECONDS: Final = 15.0
+START_SECONDS: Final = 20.0
 
 BLINK_SETTINGS: Final = (
     "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,"
@@ -63,9 +64,10 @@ class Recipe:
 class Launcher:
     """Starts browsers, one generation after the other."""
 
-    def __init__(self, recipe: Recipe, *, chores: Chores, log: Any) -> None:
+    def __init__(self, recipe: Recipe, *, chores: Chores, threads: Threads, log: Any) -> None:
         self._recipe = recipe
         self._chores = chores
+        self._threads = threads
         self._log = log
 
     async def start(self, number: int) -> Generation:
@@ -75,7 +77,7 @@ class Launcher:
             StartFailed: it did not, and nothing of it is left.
         """
         directory = self._recipe.directory / f"generation-{number}"
-        generation = await asyncio.to_thread(self._prepare, number, directory)
+        generation = await self._threads.run(self._prepare, number, directory)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._bring_up(generation, directory)
@@ -87,7 +89,9 @@ class Launcher:
         return generation
 
     def _prepare(self, number: int, directory: Path) -> Generation:
-        shutil.rmtree(directory, ignore_errors=True)
+        if number == 1:  # what a daemon that was killed left behind
+            for stale in self._recipe.directory.glob("generation-*"):
+                shutil.rmtree(stale, ignore_errors=True)
         directory.mkdir(mode=0o700, parents=True)
         home = self._recipe.directory / "home"  # kept: it holds the cache of fonts
         home.mkdir(mode=0o700, exist_ok=True)
@@ -101,6 +105,7 @@ class Launcher:
             driver=driver,
             leash=Leash(driver=driver.pid_file, browser=pid_file),
             settings=self._recipe.settings,
+            threads=self._threads,
             log=self._log,
         )
 
@@ -138,7 +143,7 @@ class Launcher:
     async def _prove_sandbox(self, generation: Generation) -> None:
         if not self._recipe.sandboxed:
             return
-        why = await asyncio.to_thread(lambda: why_not_sandboxed(generation.leash.members()))
+        why = await self._threads.run(lambda: why_not_sandboxed(generation.leash.members()))
         if why:
             raise StartFailed(f"the browser is not locked in: {why}; {OVERRIDE}")
 

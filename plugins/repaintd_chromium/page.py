@@ -99,6 +99,7 @@ class WarmPage:
         self._page.on("crash", self._crashed)
         self._page.on("framenavigated", self._navigated)
         self._session = await self._context.new_cdp_session(self._page)
+        await self._emulate()
         if not self.key.javascript:
             await self._warm_up()
 
@@ -131,14 +132,20 @@ class WarmPage:
             await self._context.clock.install(time=FROZEN_AT)
             await self._context.clock.pause_at(FROZEN_AT)
 
+    async def _emulate(self) -> None:
+        # Playwright told its own session so, but a picture is taken as this session sees the page
+        metrics = {"width": self.key.width, "height": self.key.height}
+        metrics |= {"deviceScaleFactor": self.key.scale, "mobile": False}
+        await self._session.send("Emulation.setDeviceMetricsOverride", metrics)
+        # otherwise a PDF is laid out by a template's print styles, unlike all other formats
+        await self._session.send("Emulation.setEmulatedMedia", {"media": "screen"})
+
     async def _warm_up(self) -> None:
         await self._page.goto(self._desk.lay_out(BLANK), timeout=0)
         self._session.on("Page.loadEventFired", lambda _event: self._loaded.set())
         await self._session.send("Page.enable")
         tree = await self._session.send("Page.getFrameTree")
         self._frame = tree["frameTree"]["frame"]["id"]
-        # otherwise a PDF is laid out by a template's print styles, unlike all other formats
-        await self._session.send("Emulation.setEmulatedMedia", {"media": "screen"})
 
     async def _replace(self, job: RenderJob, fuse: Fuse) -> None:
         self._loaded.clear()
@@ -147,7 +154,6 @@ class WarmPage:
         await self._settle(fuse)
 
     async def _navigate(self, job: RenderJob, fuse: Fuse) -> None:
-        await self._session.send("Emulation.setEmulatedMedia", {"media": "screen"})
         url = self._desk.lay_out(_clean(job.markup))
         await self._page.goto(url, wait_until="load", timeout=0)
         self._loaded.set()

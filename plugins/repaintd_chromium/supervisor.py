@@ -34,6 +34,9 @@ class Supervised(Protocol):
     async def beat(self) -> None:
         """Look after it; may condemn it."""
 
+    def condemn(self, reason: str) -> None:
+        """Kill it now."""
+
     async def drained(self) -> None:
         """Wait until nothing is being drawn."""
 
@@ -86,8 +89,7 @@ class Supervisor(Generic[G]):
             yield
         finally:
             keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.wait({keeper})
             if self._current is not None:
                 await self._current.close()
 
@@ -125,7 +127,14 @@ class Supervisor(Generic[G]):
                     await current.doubted.wait()
                     return
             if current.busy:
-                await current.beat()
+                await self._beat(current)
+
+    async def _beat(self, current: G) -> None:
+        try:
+            await current.beat()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may stop looking
+            self._log.error("the browser cannot be looked after", error=repr(error)[:300])
+            current.condemn("stuck")
 
     async def _restart(self) -> G:
         failures = 0
