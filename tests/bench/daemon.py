@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -161,6 +162,8 @@ async def open_daemon(
             clock=parts.clock,
             log=log,
         )
+        gc.collect()
+        gc.freeze()  # as the daemon does once it is up
         task = asyncio.create_task(scheduler.serve(), name="scheduler")
         try:
             yield Daemon(parts, configuration.templates, scheduler, treadmill)
