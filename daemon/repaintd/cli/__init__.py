@@ -25,9 +25,7 @@ for _command in COMMANDS:
 def main() -> None:
     """Run the command line; a user's mistake is told in words and ends with status 1."""
     try:
-        root(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        sys.exit(root(standalone_mode=False) or 0)
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)

@@ -53,7 +53,7 @@ class Tree:
     def __init__(self, directory: Path) -> None:
         self._root = os.path.realpath(directory)
         if not os.path.isdir(self._root):
-            message = "is not a directory; name one with --config, or make one with `repaintd init`"
+            message = "is not a directory; name one with --config"
             raise ConfigurationError([Problem(file=str(directory), message=message)])
 
     def entry(self, relative: str) -> Entry | None:

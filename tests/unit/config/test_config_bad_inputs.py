@@ -459,6 +459,5 @@ def test_a_missing_directory_is_a_clear_error(tmp_path: Path):
     with pytest.raises(ConfigurationError) as raised:
         load_configuration(tmp_path / "nowhere", source_specs={}, environ={})
     assert str(raised.value) == (
-        f"{tmp_path}/nowhere:1:1: is not a directory; name one with --config, "
-        "or make one with `repaintd init`"
+        f"{tmp_path}/nowhere:1:1: is not a directory; name one with --config"
     )
