@@ -35,7 +35,7 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
             effort.rounds,
         )
         pairs = [pair async for pair in _pairs(studio, draw)]
-        glowing = await _glowing(studio, draw)
+        bright = await _bright(studio, draw)
     return [
         Row(
             name="PNG, whole refresh",
@@ -47,10 +47,10 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
             "baseline: one warm page, page.set_content + page.screenshot",
         ),
         _bytes("PNG, bytes", pairs, Budget(of="ratio", at_most=0.8)),
-        _bytes("PNG, bytes with three gradients", [glowing]),
+        _bytes("PNG, bytes with a bright gradient", [bright]),
         Row(
             name="PNG, pixels that differ",
-            ours=sum(different_pixels(*pair) for pair in [*pairs, glowing]),
+            ours=sum(different_pixels(*pair) for pair in [*pairs, bright]),
             unit="",
             budget=Budget(of="ours", at_most=0),
             note="between the stable file and page.screenshot of the same document",
@@ -80,10 +80,10 @@ async def _pairs(studio: Studio, draw: plain.Draw) -> AsyncIterator[tuple[bytes,
         yield file.body, await draw(markup)
 
 
-async def _glowing(studio: Studio, draw: plain.Draw) -> tuple[bytes, bytes]:
+async def _bright(studio: Studio, draw: plain.Draw) -> tuple[bytes, bytes]:
     """A picture that is harder to pack, by the daemon's renderer and by the plain page."""
     tools = studio.daemon.parts.tools
-    markup = await studio.markup(0, glow=True)
+    markup = await studio.markup(0, bright=True)
     job = RenderJob(
         template=studio.template,
         markup=markup,
