@@ -17,6 +17,7 @@ class Document:
     Attributes:
         file: relative to the configuration directory.
         value: JSON values only: texts, 64-bit integers, finite floats, lists, dicts of texts.
+        may_refer: whether a text in it can hold a secret reference (an escape could spell one).
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Document:
         self.file = file
         self.text = text
         self.value = value
+        self.may_refer = "${" in text or "\\" in text
         self._lines = lines or {}
         self._loader = loader
         self._root: Place | None = None

@@ -41,9 +41,10 @@ class Stamp:
 
 def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settled:
     """A refresh that did not fail: health is restored; a new image is an event."""
-    state = _fetched(work, outcome, stamp.now)
+    fetched = _fetched(outcome, stamp.now)
     state = replace(
-        state,
+        work.state,
+        **fetched,
         error_count=0,
         last_error=None,
         last_error_stage=None,
@@ -100,20 +101,19 @@ def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) ->
     return Settled(state=state, event=_event(FAILED, state, data, stamp))
 
 
-def _fetched(work: Work, outcome: Outcome, now: float) -> BindingState:
+def _fetched(outcome: Outcome, now: float) -> dict[str, Any]:
     """Validators always come from the latest 200 or 304 (RFC 9111 section 4.3.4)."""
-    state, result = work.state, outcome.result
-    if isinstance(result, Fetched):
-        return replace(
-            state,
-            validators=result.validators,
-            body_hash=result.body_hash,
-            unconditional_at=now,
-            last_fetch_at=now,
-        )
+    result = outcome.result
     if isinstance(result, NotModified):
-        return replace(state, validators=result.validators, last_fetch_at=now)
-    return state
+        return {"validators": result.validators, "last_fetch_at": now}
+    if isinstance(result, Fetched):
+        return {
+            "validators": result.validators,
+            "body_hash": result.body_hash,
+            "unconditional_at": now,
+            "last_fetch_at": now,
+        }
+    return {}
 
 
 def _drawn(work: Work, image: PublishedImage, state: BindingState, stamp: Stamp) -> Settled:

@@ -48,7 +48,12 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One refresh to do, with all that is known before it starts."""
+    """One refresh to do, with all that is known before it starts.
+
+    Attributes:
+        drawn: whether the published image is known to show `state.variables` in this very template
+            and output, so that a 304 ends the refresh without another look.
+    """
 
     binding: Binding
     template: Template
@@ -56,6 +61,7 @@ class Work:
     trigger: Trigger
     now: float
     mapping_fingerprint: str
+    drawn: bool = False
     render_timeout: float = 15.0
 
 
@@ -93,6 +99,8 @@ async def refresh(work: Work, steps: Steps) -> Outcome:
         RefreshFailed: the stage that failed; the published image is untouched.
     """
     result = await _fetch(work, steps)
+    if work.drawn and isinstance(result, NotModified) and not work.template.volatile:
+        return Outcome(result=result, mapped=None, skipped="fetch")
     mapped = _map(work, result)
     if mapped is None:
         return Outcome(result=result, mapped=None)

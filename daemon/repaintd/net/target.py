@@ -45,6 +45,7 @@ class Target:
     origin: str
 
 
+@functools.lru_cache(maxsize=16_384)  # polls ask the same URLs for ever; about 1 KB each
 def parse_target(text: str) -> Target:
     """Check *text*; an IP address must be spelled in the one canonical way.
 

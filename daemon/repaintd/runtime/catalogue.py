@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Entry:
-    """One binding as it is now. The binding and the state in it are replaced, never changed."""
+    """One binding as it is now. The binding and the state in it are replaced, never changed.
+
+    Attributes:
+        drawn: whether the published image is known to show the state's variables in this template.
+    """
 
     binding: Binding
     template: Template
     mapping_fingerprint: str
     state: BindingState
+    drawn: bool = False
 
 
 class Catalogue:
@@ -124,3 +129,4 @@ def _resumed(entry: Entry, now: float, window: float) -> schedule.Due:
 def forget_image(entry: Entry) -> None:
     """The stable file is gone: draw it again."""
     entry.state = replace(entry.state, render_fingerprint="")
+    entry.drawn = False

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 class FetchLimits:
@@ -18,29 +13,44 @@ class FetchLimits:
         self._per_host = per_host
         self._hosts: dict[str, _Host] = {}
 
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
+    async def take(self, host: str) -> None:
         """Wait for a turn at *host* ("" is no host), then for a common slot."""
-        if not host:
-            async with self._all:
-                yield
-            return
         entry = self._hosts.get(host)
         if entry is None:
-            entry = self._hosts[host] = _Host(asyncio.Semaphore(self._per_host))
+            entry = self._hosts[host] = _Host(self._per_host)
         entry.users += 1
         try:
-            async with entry.turns, self._all:
-                yield
-        finally:
-            entry.users -= 1
-            if not entry.users:
-                self._hosts.pop(host, None)
+            if host:
+                await entry.turns.acquire()
+        except asyncio.CancelledError:
+            self._leave(host, entry)
+            raise
+        try:
+            await self._all.acquire()
+        except asyncio.CancelledError:
+            self._give_turn(host, entry)
+            raise
+
+    def give(self, host: str) -> None:
+        """End what `take` began."""
+        self._all.release()
+        self._give_turn(host, self._hosts[host])
+
+    def _give_turn(self, host: str, entry: _Host) -> None:
+        if host:
+            entry.turns.release()
+        self._leave(host, entry)
+
+    def _leave(self, host: str, entry: _Host) -> None:
+        """Forget hosts that nobody asks any more."""
+        entry.users -= 1
+        if not entry.users:
+            del self._hosts[host]
 
 
 class _Host:
     __slots__ = ("turns", "users")
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self.turns = turns
+    def __init__(self, turns: int) -> None:
+        self.turns = asyncio.Semaphore(turns)
         self.users = 0

@@ -105,6 +105,7 @@ class Refresher:
             trigger=trigger,
             now=now,
             mapping_fingerprint=entry.mapping_fingerprint,
+            drawn=entry.drawn,
             render_timeout=self._render_timeout,
         )
 
@@ -123,6 +124,7 @@ class Refresher:
         self._count(work.binding.uid, outcome)
         if not await self._record(entry, work, settled, durable=outcome.skipped != "fetch"):
             return
+        entry.drawn = entry.drawn or outcome.mapped is not None
         if work.state.error_count:
             self._log.info(
                 "binding recovered",

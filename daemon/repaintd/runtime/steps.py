@@ -68,8 +68,12 @@ class MeasuredSteps:
             timeout=self._timeout,
             max_bytes=self._max_bytes,
         )
-        async with self._limits.slot(binding.source.host):
+        host = binding.source.host
+        await self._limits.take(host)
+        try:
             return await self._asked(source, request)
+        finally:
+            self._limits.give(host)
 
     async def _asked(self, source: Source, request: FetchRequest) -> FetchResult:
         started = self._clock.monotonic()

@@ -221,12 +221,42 @@ async def test_one_host_gets_its_share_of_the_slots_at_most(host: str):
 
     async def fetch() -> None:
         nonlocal running, most
-        async with limits.slot(host):
-            running += 1
-            most = max(most, running)
-            await asyncio.sleep(0)
-            running -= 1
+        await limits.take(host)
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        limits.give(host)
 
     await asyncio.gather(*(fetch() for _ in range(9)))
     assert most == (2 if host else 3)
     assert limits._hosts == {}
+
+
+@pytest.mark.parametrize("host", ["", "example.org:443"])
+async def test_who_is_cancelled_while_waiting_takes_no_slot_along(host: str):
+    for concurrency, per_host in ((1, 9), (9, 1)):
+        limits = FetchLimits(concurrency=concurrency, per_host=per_host)
+        await limits.take(host)
+        waiting = asyncio.create_task(limits.take(host), name="waiting")
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        if not waiting.cancelled():
+            limits.give(host)  # there was a second slot
+        limits.give(host)
+        assert limits._hosts == {}
+        await asyncio.wait_for(limits.take(host), 1)
+
+
+async def test_a_304_ends_a_refresh_without_another_look_once_the_image_is_known_to_be_current():
+    daemon = Daemon()
+    await daemon.run()
+    daemon.source.then(NotModified(validators=HELLO.validators))
+    entry = daemon.catalogue.entry("card")
+    assert entry.drawn
+    variables = daemon.state.variables
+    await daemon.run()
+    assert daemon.state.variables is variables
+    assert daemon.state.validators == HELLO.validators
+    assert daemon.tally.skipped_fetch == 1
