@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pyvips
 
 from repaintd.plugin import ImageFormat, RenderedImage, RenderFailed
-from repaintd_chromium.pdf import points
 
 if TYPE_CHECKING:
     from repaintd.plugin import RenderJob
@@ -50,9 +49,9 @@ class Encoder:
 
 
 def measure(job: RenderJob, body: bytes) -> RenderedImage:
-    """A finished picture with its size, which for a PDF is that of the paper."""
+    """A finished picture with its size, which for a PDF is that of the paper in CSS pixels."""
     if job.format is ImageFormat.PDF:
-        return _rendered(job, body, points(job.width), points(job.height))
+        return _rendered(job, body, job.width, job.height)
     image = pyvips.Image.new_from_buffer(body, "")  # reads the header only
     return _rendered(job, body, int(image.width), int(image.height))
 

@@ -13,6 +13,8 @@ from repaintd_chromium.routes import AssetDesk
 from repaintd_chromium.scripts import REPEATABLE, SETTLE, STAY_OPEN
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from playwright.async_api import Browser, BrowserContext, CDPSession, Frame, Page
 
     from repaintd.plugin import RenderJob, Template
@@ -100,6 +102,8 @@ class WarmPage:
         self._page.on("framenavigated", self._navigated)
         self._session = await self._context.new_cdp_session(self._page)
         await self._emulate()
+        self._session.on("Page.loadEventFired", lambda _event: self._loaded.set())
+        await self._session.send("Page.enable")
         if not self.key.javascript:
             await self._warm_up()
 
@@ -129,21 +133,23 @@ class WarmPage:
         await self._context.add_init_script(STAY_OPEN)
         if not self._template.volatile:
             await self._context.add_init_script(REPEATABLE)
-            await self._context.clock.install(time=FROZEN_AT)
+            # alone: after `install`, the time that passes until this call would be seen
             await self._context.clock.pause_at(FROZEN_AT)
 
     async def _emulate(self) -> None:
         # Playwright told its own session so, but a picture is taken as this session sees the page
-        metrics = {"width": self.key.width, "height": self.key.height}
-        metrics |= {"deviceScaleFactor": self.key.scale, "mobile": False}
+        metrics = {
+            "width": self.key.width,
+            "height": self.key.height,
+            "deviceScaleFactor": self.key.scale,
+            "mobile": False,
+        }
         await self._session.send("Emulation.setDeviceMetricsOverride", metrics)
         # otherwise a PDF is laid out by a template's print styles, unlike all other formats
         await self._session.send("Emulation.setEmulatedMedia", {"media": "screen"})
 
     async def _warm_up(self) -> None:
         await self._page.goto(self._desk.lay_out(BLANK), timeout=0)
-        self._session.on("Page.loadEventFired", lambda _event: self._loaded.set())
-        await self._session.send("Page.enable")
         tree = await self._session.send("Page.getFrameTree")
         self._frame = tree["frameTree"]["frame"]["id"]
 
@@ -151,27 +157,32 @@ class WarmPage:
         self._loaded.clear()
         document = {"frameId": self._frame, "html": _clean(job.markup)}
         await self._session.send("Page.setDocumentContent", document)
-        await self._settle(fuse)
+        await self._in_time(fuse, self._settle_loaded())
 
     async def _navigate(self, job: RenderJob, fuse: Fuse) -> None:
+        self._loaded.clear()
         url = self._desk.lay_out(_clean(job.markup))
-        await self._page.goto(url, wait_until="load", timeout=0)
-        self._loaded.set()
+        await self._page.goto(url, wait_until="commit", timeout=0)
+        await self._in_time(fuse, self._settle_loaded())
         if not self._template.volatile:
             for _ in range(WINDINGS):  # what a picture or a fetch started may need time again
-                await self._settle(fuse)
                 await self._page.clock.run_for(WIND_ON_MS)
-        await self._settle(fuse)
+                await self._in_time(fuse, self._settle())
 
-    async def _settle(self, fuse: Fuse) -> None:
+    async def _settle_loaded(self) -> None:
+        await self._loaded.wait()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        expression = {"expression": SETTLE, "awaitPromise": True, "returnByValue": True}
+        await self._session.send("Runtime.evaluate", expression)
+
+    async def _in_time(self, fuse: Fuse, settling: Coroutine[Any, Any, None]) -> None:
+        """Draw without what does not load: a part of the job's time is all that is given to it."""
         seconds = min(SETTLE_SECONDS, fuse.remaining * SETTLE_SHARE)
         try:
             async with asyncio.timeout(seconds):
-                await self._loaded.wait()
-                await self._session.send(
-                    "Runtime.evaluate",
-                    {"expression": SETTLE, "awaitPromise": True, "returnByValue": True},
-                )
+                await settling
         except TimeoutError:
             if not self._told_late and self._lost is None:
                 self._told_late = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,8 +9,6 @@ if TYPE_CHECKING:
     from repaintd.plugin import RenderJob
 
 PIXELS_PER_INCH: Final = 96
-POINTS_PER_INCH: Final = 72
-DOTS_PER_INCH: Final = 300  # Chromium rounds paper down to these
 
 _DATE: Final = re.compile(rb"/(CreationDate|ModDate) \(D:[^)]*\)")
 _EPOCH: Final = b"20000101000000"
@@ -22,8 +19,8 @@ def print_settings(job: RenderJob) -> dict[str, Any]:
     return {
         "printBackground": True,
         "displayHeaderFooter": False,
-        "paperWidth": _inches(job.width),
-        "paperHeight": _inches(job.height),
+        "paperWidth": job.width / PIXELS_PER_INCH,
+        "paperHeight": job.height / PIXELS_PER_INCH,
         "marginTop": 0,
         "marginBottom": 0,
         "marginLeft": 0,
@@ -37,16 +34,6 @@ def print_settings(job: RenderJob) -> dict[str, Any]:
 def normalize_pdf(body: bytes) -> bytes:
     """Replace the dates by one that never changes, of the same length: offsets stay true."""
     return _DATE.sub(_same_length, body)
-
-
-def points(pixels: int) -> int:
-    """CSS pixels as whole points."""
-    return round(pixels * POINTS_PER_INCH / PIXELS_PER_INCH)
-
-
-def _inches(pixels: int) -> float:
-    # up to the next dot: a page one dot too small pushes its last line to a second page
-    return math.ceil(pixels * DOTS_PER_INCH / PIXELS_PER_INCH) / DOTS_PER_INCH
 
 
 def _same_length(found: re.Match[bytes]) -> bytes:

@@ -8,6 +8,7 @@ Reasons: `too_large`, `overloaded`, `timeout`, `navigation` (the template left i
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from repaintd.plugin import ImageFormat, RenderFailed, RenderJob, Template
@@ -60,13 +61,15 @@ class ChromiumRenderer:
         """
         check_size(job)
         async with self._turns.turn():
-            deadline = asyncio.get_running_loop().time() + job.timeout
+            start = asyncio.get_running_loop().time()
+            deadline = start + job.timeout
             body = await self._take_picture(job, deadline)
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._encoder.finish(job, body)
+                image = await self._encoder.finish(job, body)
         except TimeoutError as error:
             raise _too_slow(job) from error
+        return replace(image, seconds=asyncio.get_running_loop().time() - start)
 
     async def probe(self) -> None:
         """Draw 10 x 10 pixels.

@@ -82,8 +82,8 @@ class Supervisor(Generic[G]):
         Raises:
             StartFailed: the first browser does not start.
         """
-        first = await self._next()
-        keeper = asyncio.create_task(self._keep(first), name="keep browser")
+        self._current = await self._next()
+        keeper = asyncio.create_task(self._keep(self._current), name="keep browser")
         keeper.add_done_callback(self._tell_end)
         try:
             yield
