@@ -18,7 +18,7 @@ class Chores:
 
     def add(
         self,
-        work: Coroutine[Any, Any, object],
+        work: Callable[[], Coroutine[Any, Any, object]],
         *,
         name: str,
         seconds: float,
@@ -38,14 +38,14 @@ class Chores:
 
     async def _do(
         self,
-        work: Coroutine[Any, Any, object],
+        work: Callable[[], Coroutine[Any, Any, object]],
         name: str,
         seconds: float,
         otherwise: Callable[[], None] | None,
     ) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await work
+                await work()
         except TimeoutError:
             self._log.debug("background work took too long", work=name, seconds=seconds)
             if otherwise is not None:

@@ -66,5 +66,5 @@ class Pages:
     def discard(self, page: WarmPage) -> None:
         """Close the page in the background; one that does not close condemns the browser."""
         self._chores.add(
-            page.close(), name="close page", seconds=CLOSE_SECONDS, otherwise=self._on_stuck
+            page.close, name="close page", seconds=CLOSE_SECONDS, otherwise=self._on_stuck
         )

@@ -107,7 +107,7 @@ class ChromiumRenderer:
         try:
             return await generation.draw(job, Fuse(deadline))
         except TimeoutError as error:
-            self._chores.add(generation.examine(), name="examine browser", seconds=EXAMINE_SECONDS)
+            self._chores.add(generation.examine, name="examine browser", seconds=EXAMINE_SECONDS)
             raise _too_slow(job) from error
         except Lost as lost:
             if lost.again and not generation.dead and not await generation.answers():

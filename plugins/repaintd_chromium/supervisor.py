@@ -74,6 +74,7 @@ class Supervisor(Generic[G]):
         self._current: G | None = None
         self._arrived = asyncio.Event()
         self._number = 0
+        self._open: set[G] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,8 +91,8 @@ class Supervisor(Generic[G]):
         finally:
             keeper.cancel()
             await asyncio.wait({keeper})
-            if self._current is not None:
-                await self._current.close()
+            for generation in tuple(self._open):
+                await generation.close()
 
     async def lease(self) -> G:
         """The browser that serves now; waits while there is none."""
@@ -102,7 +103,9 @@ class Supervisor(Generic[G]):
 
     async def _next(self) -> G:
         self._number += 1
-        return await self._start(self._number)
+        generation = await self._start(self._number)
+        self._open.add(generation)
+        return generation
 
     async def _keep(self, current: G) -> None:
         while True:
@@ -154,7 +157,7 @@ class Supervisor(Generic[G]):
 
     def _retire(self, generation: G) -> None:
         self._chores.add(
-            self._see_off(generation),
+            lambda: self._see_off(generation),
             name=f"retire browser {generation.number}",
             seconds=DRAIN_SECONDS + CLOSE_SECONDS,
         )
@@ -167,6 +170,7 @@ class Supervisor(Generic[G]):
                         await generation.drained()
         finally:
             await generation.close()
+            self._open.discard(generation)
 
     def _tell_end(self, keeper: asyncio.Task[None]) -> None:
         if not keeper.cancelled() and (error := keeper.exception()) is not None:

@@ -1,0 +1,168 @@
+"""The plugin as the daemon sees it: settings, refusals, the way without a sandbox, the doctor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from repaintd.plugin import Plugin, PluginError, Renderer
+from repaintd_chromium import Chromium, ChromiumSettings, assembly, diagnose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from repaintd.plugin import RenderJob
+
+
+def test_it_is_a_plugin() -> None:
+    plugin = Chromium()
+    assert isinstance(plugin, Plugin)
+    assert (plugin.name, plugin.settings_model) == ("chromium", ChromiumSettings)
+    assert plugin.source_specs == {}
+
+
+def test_the_class_is_cheap_to_import() -> None:
+    code = (
+        "import sys, repaintd_chromium;"
+        "assert not {'playwright', 'pyvips', 'repaintd_chromium.assembly'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - ours
+
+
+@pytest.mark.parametrize(
+    "settings", [{"recycleAfter": 0}, {"maxWarmPages": 0}, {"maxWarmPages": 257}, {"unknown": 1}]
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        ChromiumSettings.model_validate(settings)
+
+
+async def test_a_browser_that_is_not_there_is_a_plugin_error(bench: Any) -> None:
+    with pytest.raises(PluginError, match=r"render\.browser"):
+        async with bench.open(render={"browser": "/no/such/browser"}):
+            pytest.fail("opened")
+
+
+@pytest.fixture
+def no_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forbidden() -> str:
+        return "user namespaces are forbidden here (EPERM); run: sysctl -w user.x=1"
+
+    monkeypatch.setattr(assembly, "why_no_namespaces", forbidden)
+    monkeypatch.setattr(diagnose, "why_no_namespaces", forbidden)
+
+
+@pytest.mark.chromium
+@pytest.mark.usefixtures("no_namespaces")
+async def test_where_it_cannot_be_locked_in_the_plugin_refuses_and_says_how_to_allow_it(
+    bench: Any,
+) -> None:
+    with pytest.raises(PluginError, match=r"EPERM.*sysctl.*render.allowUnsandboxed") as failure:
+        async with bench.open():
+            pytest.fail("opened")
+    assert failure.value.status == "self_check_failed"
+
+
+@pytest.mark.chromium
+@pytest.mark.usefixtures("no_namespaces")
+async def test_unsandboxed_it_draws_and_warns_loudly(
+    bench: Any, make_job: Callable[..., RenderJob], opened: Any
+) -> None:
+    async with bench.open(render={"allow_unsandboxed": True}) as renderer:
+        image = await renderer.render(make_job("<body style='background:#0f0'>"))
+        assert opened(image).getpixel((5, 5)) == (0, 255, 0)
+    (warning,) = bench.events("warning")
+    assert warning.startswith("THE BROWSER RUNS WITHOUT SANDBOX")
+
+
+@pytest.mark.chromium
+async def test_a_browser_that_does_not_prove_its_sandbox_is_refused(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "repaintd_chromium.launch.why_not_sandboxed", lambda _processes: "it shares the network"
+    )
+    with pytest.raises(PluginError, match="not locked in: it shares the network"):
+        async with bench.open():
+            pytest.fail("opened")
+    assert not list(bench.directory.glob("generation-*"))
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("exit 1", "does not start"),
+        ("echo 'No usable sandbox!' >&2; exit 1", "its sandbox cannot be set up"),
+        ("sleep 1000", "not ready within 1 s"),
+    ],
+)
+async def test_a_browser_that_does_not_start_is_a_plugin_error_and_leaves_nothing(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
+) -> None:
+    monkeypatch.setattr("repaintd_chromium.launch.START_SECONDS", 1.2)
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\n{command}\n")
+    browser.chmod(0o755)
+    with pytest.raises(PluginError, match=message):
+        async with bench.open(render={"browser": str(browser)}):
+            pytest.fail("opened")
+    assert not list(bench.directory.glob("generation-*"))
+
+
+@pytest.mark.chromium
+async def test_the_doctor_finds_everything_well(bench: Any) -> None:
+    findings = await Chromium().diagnose(ChromiumSettings(), bench.context())
+    assert [(check, ok) for check, ok, _, _ in findings] == [
+        ("browser", True),
+        ("user namespaces", True),
+        ("sandbox", True),
+        ("drawing", True),
+    ]
+    assert "Chrom" in findings[0][2]
+
+
+async def test_the_doctor_without_a_browser_names_the_command(bench: Any) -> None:
+    context = bench.context(browser="/no/such/browser")
+    findings = await Chromium().diagnose(ChromiumSettings(), context)
+    check, ok, found, remedy = findings[0]
+    assert (check, ok) == ("browser", False)
+    assert "/no/such/browser" in found
+    assert "install" in remedy
+    assert "drawing" not in [finding[0] for finding in findings]
+
+
+@pytest.mark.chromium
+@pytest.mark.usefixtures("no_namespaces")
+async def test_the_doctor_without_namespaces_says_why(bench: Any) -> None:
+    findings = await Chromium().diagnose(ChromiumSettings(), bench.context())
+    assert [(check, ok) for check, ok, _, _ in findings] == [
+        ("browser", True),
+        ("user namespaces", False),
+        ("sandbox", False),
+    ]
+
+
+@pytest.mark.chromium
+@pytest.mark.usefixtures("no_namespaces")
+async def test_the_doctor_does_not_call_an_open_door_well(bench: Any) -> None:
+    findings = await Chromium().diagnose(ChromiumSettings(), bench.context(allow_unsandboxed=True))
+    assert [(check, ok) for check, ok, _, _ in findings[2:]] == [
+        ("sandbox", False),
+        ("drawing", True),
+    ]
+
+
+@pytest.mark.chromium
+async def test_it_can_be_opened_again(bench: Any) -> None:
+    for _ in range(2):
+        async with bench.open() as renderer:
+            assert isinstance(renderer, object)
+            await renderer.probe()
+            assert hasattr(renderer, "render")
+    _: type[Renderer]
