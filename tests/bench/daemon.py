@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from repaintd.app import Loaded, Options, load
-from repaintd.app.daemon import trigger_of
+from repaintd.app.daemon import trigger_for
 from repaintd.app.parts import Parts, open_parts
 from repaintd.core.state import Trigger
 from repaintd.core.status import total
@@ -113,9 +113,9 @@ class Treadmill:
         self._end = asyncio.get_running_loop().create_future()
         return self._end
 
-    async def run(self, uid: str, trigger: Trigger, due_at: float) -> float | None:
+    async def run(self, uid: str, trigger: Trigger, lag: float) -> float | None:
         """Refresh once; due again now, or never."""
-        await self._run(uid, trigger, due_at)
+        await self._run(uid, trigger, lag)
         self.done += 1
         if self._end is not None:
             self._end.set_result(None)
@@ -158,7 +158,7 @@ async def open_daemon(
         treadmill = Treadmill(parts.refresher.run, parts.clock)
         scheduler = Scheduler(
             run=treadmill.run,
-            trigger_of=lambda uid: trigger_of(parts, uid),
+            trigger_of=lambda uid: trigger_for(parts, uid),
             clock=parts.clock,
             log=log,
         )

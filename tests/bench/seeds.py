@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from bench.source_server import ETAG, document
 
+from bench.source_server import ETAG, document
 from repaintd.core import schedule
 from repaintd.core.fetch import Validators
-from repaintd.core.fingerprint import digest, render_fingerprint
+from repaintd.core.fingerprint import configured_fingerprint, digest, render_fingerprint
 from repaintd.core.mapping import map_document, mapping_fingerprint
 from repaintd.core.state import BindingState, StoredImage
 from repaintd.runtime.clock import SystemClock
@@ -53,6 +53,7 @@ def _state(binding: Binding, template: Template, now: float) -> BindingState:
         source_fingerprint=binding.source.fingerprint,
         mapping_fingerprint=mapping_fingerprint(binding, template),
         render_fingerprint=render_fingerprint(variables, template, binding.output),
+        attempted=configured_fingerprint(binding, template, mapping_fingerprint(binding, template)),
         validators=Validators(etag=ETAG),
         body_hash=digest(document(0)),
         unconditional_at=now,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from repaintd.app.health import DaemonHealth
 from repaintd.app.parts import Parts, open_parts
 from repaintd.app.surface import open_surface
-from repaintd.core import schedule
 from repaintd.core.binding import ImageFormat
 from repaintd.core.state import Trigger
 from repaintd.metrics import watch_loop
-from repaintd.runtime.catalogue import first_due, forget_image, plan
 from repaintd.runtime.lifecycle import Terminate, raise_descriptor_limit, stop_on_signals
+from repaintd.runtime.missing_files import forget_missing, watch_files
+from repaintd.runtime.resumption import first_due, trigger_of
 from repaintd.runtime.scheduler import Scheduler
 from repaintd.systemd import Notifier, watchdog_interval
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from repaintd.core.state import BindingState
     from repaintd.web import Listener
 
-DRAIN_SECONDS: Final = 30.0
+START_SECONDS: Final = 180.0
+DRAIN_SECONDS: Final = 25.0
+CLOSE_SECONDS: Final = 45.0
 
 
 async def run_daemon(
@@ -53,30 +55,31 @@ async def run_daemon(
     notifier = Notifier.from_environ(environ)
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop, log))
+        notifier.extend_timeout(START_SECONDS)
         parts = await open_parts(stack, loaded, log=log, environ=environ)
         scheduler = Scheduler(
             run=parts.refresher.run,
-            trigger_of=lambda uid: trigger_of(parts, uid),
+            trigger_of=lambda uid: trigger_for(parts, uid),
             clock=parts.clock,
             log=log,
         )
         await _take_over(parts, scheduler, loaded)
         health = DaemonHealth(parts, scheduler)
+        await health.look()
         listener = await open_surface(stack, parts, health)
         gc.collect()
         gc.freeze()
         _ready(parts, listener, notifier, announce)
         ticks = _watchdog(health, notifier, watchdog_interval(environ, os.getpid()))
-        await _serve(parts, scheduler, _end(scheduler, notifier, stop, log), ticks)
+        end = _end(scheduler, notifier, stop, log)
+        await _serve(parts, scheduler, health, end, ticks)
         notifier.stopping()
 
 
-def trigger_of(parts: Parts, uid: str) -> Trigger:
-    """What to call a run that time has started."""
+def trigger_for(parts: Parts, uid: str) -> Trigger:
+    """What to call a run of *uid* that time alone has started."""
     view = parts.catalogue.get(uid)
-    if view is None or view.state.due_reason == "changed" or not schedule.polls(view.binding):
-        return Trigger.UPDATE
-    return Trigger(view.binding.refresh.type.value)
+    return Trigger.UPDATE if view is None else trigger_of(view)
 
 
 async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None:
@@ -87,13 +90,11 @@ async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None
     gone = parts.catalogue.load(loaded.configuration.bindings, loaded.templates, states, now)
     if gone:
         await _drop(parts, gone, allowed=bool(len(parts.catalogue)) or loaded.allow_empty)
-    await _check_files(parts)
-    for view in parts.catalogue.all():
-        entry = parts.catalogue.entry(view.binding.uid)
-        if entry is not None:
-            due = first_due(entry, now, len(parts.catalogue))
-            plan(entry, due)
-            scheduler.set(view.binding.uid, due.at)
+    await forget_missing(parts.catalogue, parts.images)
+    for entry in parts.catalogue.entries():
+        due = first_due(entry, now, len(parts.catalogue))
+        entry.plan(due)
+        scheduler.set(entry.binding.uid, due.at)
 
 
 async def _drop(parts: Parts, gone: Sequence[str], *, allowed: bool) -> None:
@@ -112,7 +113,7 @@ async def _drop(parts: Parts, gone: Sequence[str], *, allowed: bool) -> None:
     for uid in gone:
         await parts.images.remove(uid)
         await parts.defaults.remove(uid)
-        await parts.store.forget(uid)
+    await asyncio.gather(*(parts.store.forget(uid) for uid in gone))  # one transaction for many
     parts.log.info("bindings removed", count=len(gone), first=gone[0])
 
 
@@ -124,19 +125,6 @@ def _adopt(parts: Parts, states: Mapping[str, BindingState]) -> None:
         if state.default_image:
             for each in ImageFormat:
                 parts.defaults.adopt(uid, f"{uid}.{each.value}")
-
-
-async def _check_files(parts: Parts) -> None:
-    """Files that were published and are gone are drawn again."""
-    recorded = {
-        f"{view.binding.uid}.{view.state.image.format}": view.binding.uid
-        for view in parts.catalogue.all()
-        if view.state.image is not None
-    }
-    for filename in await parts.images.missing(recorded):
-        entry = parts.catalogue.entry(recorded[filename])
-        if entry is not None:
-            forget_image(entry)
 
 
 def _ready(
@@ -156,6 +144,7 @@ def _ready(
 async def _serve(
     parts: Parts,
     scheduler: Scheduler,
+    health: DaemonHealth,
     end: Coroutine[Any, Any, None],
     watchdog: Coroutine[Any, Any, None],
 ) -> None:
@@ -163,6 +152,11 @@ async def _serve(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(scheduler.serve(), name="scheduler")
             tasks.create_task(watch_loop(parts.metrics, parts.clock), name="loop-lag")
+            tasks.create_task(
+                watch_files(parts.catalogue, parts.images, scheduler.trigger, parts.log),
+                name="files",
+            )
+            tasks.create_task(health.watch(), name="health")
             tasks.create_task(watchdog, name="watchdog")
             tasks.create_task(end, name="signals")
     except* Terminate:
@@ -173,7 +167,7 @@ async def _end(scheduler: Scheduler, notifier: Notifier, stop: asyncio.Event, lo
     """Wait for the order to stop, let refreshes under way finish, then end the others."""
     await stop.wait()
     notifier.stopping()
-    notifier.extend_timeout(DRAIN_SECONDS + 10)
+    notifier.extend_timeout(DRAIN_SECONDS + CLOSE_SECONDS)
     if not await scheduler.drain(DRAIN_SECONDS):
         log.warning("refreshes cancelled at the deadline", running=scheduler.running)
     raise Terminate

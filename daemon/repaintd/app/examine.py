@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import tempfile
@@ -20,11 +21,13 @@ from repaintd.plugin import Diagnosable, Finding
 from repaintd.render.fonts import missing_fonts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from repaintd.app.configure import Loaded
     from repaintd.config import Configuration
+    from repaintd.plugin import PluginContext
 
+DIAGNOSIS_SECONDS = 90.0
 EARLIEST = 1_767_225_600  # 2026-01-01: a clock before it was never set
 
 
@@ -48,7 +51,7 @@ def _plugins(loaded: Loaded) -> Iterator[Finding]:
             check=f"plugin {record.name}",
             ok=record.plugin is not None,
             detail=record.reason or record.status.value,
-            remedy="" if record.plugin else "reinstall it, or remove it from this environment",
+            remedy="" if record.plugin else "pip check",
         )
 
 
@@ -73,9 +76,20 @@ async def _plugins_themselves(
         )
         for record in loaded.records:
             if isinstance(record.plugin, Diagnosable):
-                own = settings.plugins.get(record.name)
-                findings.extend(await record.plugin.diagnose(own, contexts(record.name)))
+                context = contexts(record.name)
+                findings += await _diagnosis(record.name, record.plugin, settings.plugins, context)
     return findings
+
+
+async def _diagnosis(
+    name: str, plugin: Diagnosable, settings: Mapping[str, Any], context: PluginContext
+) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(DIAGNOSIS_SECONDS):
+            return await plugin.diagnose(settings.get(name), context)
+    except Exception as error:  # noqa: BLE001 — a stranger's code may raise anything
+        detail = f"it could not examine itself: {type(error).__name__}: {error}"
+        return [Finding(check=f"plugin {name}", ok=False, detail=detail, remedy="pip check")]
 
 
 def _fonts() -> Finding:
@@ -152,6 +166,4 @@ def _warnings(configuration: Configuration) -> Iterator[Finding]:
         detail = f"{len(configuration.bindings)} bindings, no warnings"
         yield Finding(check="configuration", ok=True, detail=detail)
     for problem in configuration.warnings:
-        yield Finding(
-            check="configuration", ok=False, detail=str(problem), remedy="see the message"
-        )
+        yield Finding(check="configuration", ok=False, detail=str(problem), remedy="repaintd check")

@@ -16,62 +16,69 @@ if TYPE_CHECKING:
     from repaintd.runtime.scheduler import Scheduler
 
 PROBE_TIMEOUT: Final = 10.0
-GOOD_FOR: Final = 10.0
-BAD_FOR: Final = 1.0
-
-
-class Probe:
-    """A check whose answer is kept for a while, so that asking often costs nothing."""
-
-    def __init__(self, check: Callable[[], Awaitable[None]], clock: Callable[[], float]) -> None:
-        self._check = check
-        self._clock = clock
-        self._answer = Check(ok=False, detail="not checked yet")
-        self._until = 0.0
-        self._lock = asyncio.Lock()
-
-    async def ask(self) -> Check:
-        """Whether it works, and if not, why."""
-        async with self._lock:
-            if self._clock() >= self._until:
-                self._answer = await self._try()
-                self._until = self._clock() + (GOOD_FOR if self._answer.ok else BAD_FOR)
-            return self._answer
-
-    async def _try(self) -> Check:
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                await self._check()
-        except TimeoutError:
-            return Check(ok=False, detail=f"no answer within {PROBE_TIMEOUT:.0f} s")
-        except (RenderFailed, StoreUnavailable) as error:
-            return Check(ok=False, detail=str(error))
-        return Check(ok=True, detail="ok")
+INTERVAL: Final = 5.0
+STALE_AFTER: Final = 45.0
+"""A look that is older than this says that looking itself stands still."""
 
 
 class DaemonHealth:
-    """Implements `web.Health`."""
+    """Implements `web.Health`: looks by itself now and then, and tells what it saw last."""
 
     def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
-        clock = parts.clock.monotonic
-        self._clock = clock
+        self._clock = parts.clock.monotonic
         self._scheduler = scheduler
-        self._database = Probe(parts.store.probe, clock)
-        self._renderer = Probe(parts.tools.renderer.probe, clock)
+        self._probes = {"database": parts.store.probe, "renderer": parts.tools.renderer.probe}
+        self._seen: dict[str, Check] = {}
+        self._answers: dict[str, bool] = {}
+        self._looked_at = self._clock()
+
+    async def watch(self) -> None:
+        """Look for ever. Run it as a named task."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.look()
+
+    async def look(self) -> None:
+        """Try the database and the renderer, both really, each within its deadline."""
+        async with asyncio.TaskGroup() as tasks:
+            for name, probe in self._probes.items():
+                tasks.create_task(self._try(name, probe), name=f"probe:{name}")
+        self._looked_at = self._clock()
 
     async def live(self) -> Readiness:
-        """Whether the scheduler turns and the database takes writes: what a restart can mend."""
-        return _verdict({"database": await self._database.ask(), "scheduler": self._turns()})
+        """Whether the process makes progress: what a restart can mend.
+
+        A database that refuses, because the disk is full or another process holds it, is alive;
+        one that does not answer is not.
+        """
+        answers = Check(ok=self._answers.get("database", True), detail=self._detail("database"))
+        return _verdict({"database": answers, "scheduler": self._turns(), "probes": self._looks()})
 
     async def ready(self) -> Readiness:
-        """Whether refreshes can succeed now: each part is really tried."""
-        return _verdict(
-            {
-                "database": await self._database.ask(),
-                "renderer": await self._renderer.ask(),
-                "scheduler": self._turns(),
-            }
-        )
+        """Whether refreshes can succeed now."""
+        return _verdict({**self._seen, "scheduler": self._turns()})
+
+    async def _try(self, name: str, probe: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                await probe()
+        except TimeoutError:
+            self._answers[name] = False
+            detail = f"no answer within {PROBE_TIMEOUT:.0f} s"
+            self._seen[name] = Check(ok=False, detail=detail)
+        except (RenderFailed, StoreUnavailable) as error:
+            self._answers[name] = True
+            self._seen[name] = Check(ok=False, detail=str(error))
+        else:
+            self._answers[name] = True
+            self._seen[name] = Check(ok=True, detail="ok")
+
+    def _detail(self, name: str) -> str:
+        return self._seen[name].detail if name in self._seen else "not looked at yet"
+
+    def _looks(self) -> Check:
+        age = self._clock() - self._looked_at
+        return Check(ok=age < STALE_AFTER, detail=f"looked {age:.0f} s ago")
 
     def _turns(self) -> Check:
         idle = self._clock() - self._scheduler.last_turn_at

@@ -65,7 +65,7 @@ async def open_tools(
         loaded, door, registry, directory=directory, log=log, environ=environ
     )
     plugins = await stack.enter_async_context(
-        open_plugins(loaded.records, settings.plugins, contexts)
+        open_plugins(loaded.records, settings.plugins, contexts, log)
     )
     _report(plugins, log)
     name, renderer = _renderer(plugins)

@@ -56,8 +56,8 @@ def _row(binding: dict[str, Any], now: float) -> tuple[str, ...]:
         binding["status"],
         binding["outputConfig"]["format"],
         _ago(image["publishedAt"], now) if image else "none yet",
-        _ahead(binding.get("nextRefreshAt"), now),
-        binding.get("lastError") or "",
+        "paused" if binding["status"] == "paused" else _ahead(binding.get("nextRefreshAt"), now),
+        (binding.get("lastError") or "").partition("\n")[0],
     )
 
 

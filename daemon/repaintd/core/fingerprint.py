@@ -11,7 +11,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repaintd.core.binding import OutputConfig
+    from repaintd.core.binding import Binding, OutputConfig
     from repaintd.core.template import Template
 
 
@@ -33,9 +33,18 @@ def canonical(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 
+def configured_fingerprint(binding: Binding, template: Template, mapping: str) -> str:
+    """Name of everything in the configuration that decides what the image shows."""
+    shape = _shape(binding.output)
+    return digest(binding.source.fingerprint, mapping, template.fingerprint, shape)
+
+
 def render_fingerprint(
     variables: Mapping[str, Any], template: Template, output: OutputConfig
 ) -> str:
     """Name of everything that an image is made from."""
-    shape = f"{output.format.value}:{output.quality}:{output.width}:{output.height}"
-    return digest(canonical(variables), template.fingerprint, shape)
+    return digest(canonical(variables), template.fingerprint, _shape(output))
+
+
+def _shape(output: OutputConfig) -> str:
+    return f"{output.format.value}:{output.quality}:{output.width}:{output.height}"

@@ -6,11 +6,14 @@ Pure state transitions: old state and what happened go in, new state and events 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.event import FAILED, UPDATED, Event, iso
 from repaintd.core.fetch import Fetched, NotModified
-from repaintd.core.state import StoredImage
+from repaintd.core.fingerprint import digest
+from repaintd.core.state import BindingState, StoredImage
+from repaintd.errors import FetchFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +21,18 @@ if TYPE_CHECKING:
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome, Work
     from repaintd.core.schedule import Due
-    from repaintd.core.state import BindingState
     from repaintd.errors import RefreshFailed
+
+
+_HEALTHY: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "error_count": 0,
+        "last_error": None,
+        "last_error_stage": None,
+        "last_error_reason": None,
+        "default_image": "",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +45,24 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What an event needs from outside: when it is, its id, and where the image is served."""
+    """What an event needs from outside: when it is, and where the image is served."""
 
     now: float
-    event_id: str
     render_url: str
 
 
 def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settled:
-    """A refresh that did not fail: health is restored; a new image is an event."""
-    fetched = _fetched(outcome, stamp.now)
+    """A refresh that did not fail: health is restored; a new image is an event.
+
+    Where the source was not asked, nothing is known of its health, and nothing is said about it.
+    """
     state = replace(
         work.state,
-        **fetched,
-        error_count=0,
-        last_error=None,
-        last_error_stage=None,
-        last_error_reason=None,
-        default_image="",
+        **_fetched(outcome, stamp.now),
+        **(_HEALTHY if _is_mended(work, outcome) else {}),
+        attempted=work.configured,
         last_attempt_at=work.now,
-        last_success_at=stamp.now,
+        last_success_at=work.state.last_success_at if outcome.result is None else stamp.now,
         next_due_at=due.at,
         due_reason=due.reason,
     )
@@ -70,6 +81,41 @@ def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settl
     return _drawn(work, outcome.image, state, stamp)
 
 
+def after_not_modified(work: Work, result: NotModified, due: Due, now: float) -> BindingState:
+    """What `after_success` makes of a 304 behind which nothing is to be done.
+
+    Written out, as most refreshes of most daemons end here: `replace` takes three times as long.
+    """
+    state = work.state
+    return BindingState(
+        uid=state.uid,
+        source_fingerprint=state.source_fingerprint,
+        mapping_fingerprint=state.mapping_fingerprint,
+        render_fingerprint=state.render_fingerprint,
+        attempted=work.configured,
+        validators=result.validators,
+        body_hash=state.body_hash,
+        unconditional_at=state.unconditional_at,
+        variables=state.variables,
+        fallbacks=state.fallbacks,
+        image=state.image,
+        default_image="",
+        sequence=state.sequence,
+        error_count=0,
+        last_error=None,
+        last_error_stage=None,
+        last_error_reason=None,
+        last_attempt_at=work.now,
+        last_success_at=now,
+        last_fetch_at=now,
+        last_render_at=state.last_render_at,
+        next_due_at=due.at,
+        due_reason=due.reason,
+        created_at=state.created_at,
+        document=state.document,
+    )
+
+
 def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) -> Settled:
     """A failed attempt: the good image and all that is known of it stay; an event says so."""
     before = work.state
@@ -79,6 +125,7 @@ def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) ->
         last_error=str(failure),
         last_error_stage=failure.stage,
         last_error_reason=failure.reason,
+        attempted=work.configured,
         last_attempt_at=work.now,
         next_due_at=due.at,
         due_reason=due.reason,
@@ -99,6 +146,11 @@ def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) ->
         "sequence": state.sequence,
     }
     return Settled(state=state, event=_event(FAILED, state, data, stamp))
+
+
+def _is_mended(work: Work, outcome: Outcome) -> bool:
+    """A source that failed has to be asked again before it counts as well."""
+    return outcome.result is not None or work.state.last_error_stage != FetchFailed.stage
 
 
 def _fetched(outcome: Outcome, now: float) -> dict[str, Any]:
@@ -143,17 +195,17 @@ def _drawn(work: Work, image: PublishedImage, state: BindingState, stamp: Stamp)
 
 
 def _updated(work: Work, state: BindingState, stamp: Stamp) -> dict[str, Any]:
-    previous, new = work.state.variables or {}, state.variables or {}
+    previous, new = work.state.variables, state.variables or {}
     return {
         "bindingId": state.uid,
         "templateUid": work.binding.template_id,
         "imageUrl": stamp.render_url,
-        "previousData": dict(previous),
+        "previousData": None if previous is None else dict(previous),
         "newData": dict(new),
         "uid": state.uid,
         "templateId": work.binding.template_id,
         "renderUrl": stamp.render_url,
-        "changed": changed(previous, new),
+        "changed": changed(previous or {}, new),
         "etag": state.image.etag if state.image else None,
         "trigger": work.trigger.value,
         "sequence": state.sequence,
@@ -167,9 +219,18 @@ def changed(previous: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return sorted(n for n in names if previous.get(n, nothing) != new.get(n, nothing))
 
 
+def event_id(name: str, state: BindingState) -> str:
+    """The id of the event that brought the binding to this state.
+
+    It follows from what happened and not from dice: when a commit was refused and went through all
+    the same, the next try writes the same event again, and the database keeps the first.
+    """
+    return f"evt_{digest(name, state.uid, repr(state.created_at), str(state.sequence))[:24]}"
+
+
 def _event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:
     return Event(
-        id=stamp.event_id,
+        id=event_id(name, state),
         name=name,
         uid=state.uid,
         sequence=state.sequence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from repaintd.core.binding import PolicyType
@@ -51,6 +51,7 @@ class Work:
     """One refresh to do, with all that is known before it starts.
 
     Attributes:
+        configured: fingerprint of all in the configuration that decides what the image shows.
         drawn: whether the published image is known to show `state.variables` in this very template
             and output, so that a 304 ends the refresh without another look.
     """
@@ -61,6 +62,7 @@ class Work:
     trigger: Trigger
     now: float
     mapping_fingerprint: str
+    configured: str = ""
     drawn: bool = False
     render_timeout: float = 15.0
 
@@ -102,6 +104,8 @@ async def refresh(work: Work, steps: Steps) -> Outcome:
     if work.drawn and isinstance(result, NotModified) and not work.template.volatile:
         return Outcome(result=result, mapped=None, skipped="fetch")
     mapped = _map(work, result)
+    if isinstance(result, Fetched):
+        result = _kept(work, result)
     if mapped is None:
         return Outcome(result=result, mapped=None)
     fingerprint = render_fingerprint(mapped.variables, work.template, work.binding.output)
@@ -175,7 +179,7 @@ def _variables_stand(work: Work) -> bool:
 def _may_be_conditional(work: Work) -> bool:
     """Whether a 304 would be believed: a full fetch is due once a day whatever the source says."""
     fetched_at = work.state.unconditional_at
-    return fetched_at is not None and work.now - fetched_at < MAX_CONDITIONAL_AGE
+    return fetched_at is not None and 0 <= work.now - fetched_at < MAX_CONDITIONAL_AGE
 
 
 def _map(work: Work, result: FetchResult | None) -> Mapped | None:
@@ -183,7 +187,8 @@ def _map(work: Work, result: FetchResult | None) -> Mapped | None:
         found = map_document(work.binding, work.template, result.document)
         return Mapped(variables=found.variables, fallbacks=found.fallbacks)
     if isinstance(result, NoDocument):
-        found = map_document(work.binding, work.template, MISSING)
+        lenient = replace(work.template, strict=False)  # nothing is missing yet: it was not sent
+        found = map_document(work.binding, lenient, MISSING)
         if not found.complete:
             return None
         return Mapped(variables=found.variables, fallbacks=found.fallbacks)
@@ -192,15 +197,27 @@ def _map(work: Work, result: FetchResult | None) -> Mapped | None:
 
 
 def _same_document(work: Work, result: Fetched) -> bool:
-    """The `etag` policy's rule: an equal ETag or equal bytes are no new data, also behind a 200."""
-    if work.binding.refresh.type is not PolicyType.ETAG:
+    """The `etag` policy's rule: an equal ETag or equal bytes are no new data, also behind a 200.
+
+    A tag counts only in an answer to a question with conditions: the daily full fetch is there to
+    find out about tags that lie.
+    """
+    if work.binding.refresh.type is not PolicyType.ETAG or not _variables_stand(work):
         return False
-    state = work.state
-    if not _variables_stand(work):
-        return False
+    if result.body_hash == work.state.body_hash:
+        return True
     etag = result.validators.etag
-    return result.body_hash == state.body_hash or (
-        etag is not None and etag == state.validators.etag and not etag.startswith("W/")
+    return etag is not None and etag == work.state.validators.etag and _may_be_conditional(work)
+
+
+def _kept(work: Work, result: Fetched) -> Fetched:
+    """Without the document, as many may wait to be drawn; with the hash of the one that was mapped.
+
+    What the `etag` policy took for unchanged by its tag was never looked at.
+    """
+    same = _same_document(work, result)
+    return replace(
+        result, document=None, body_hash=work.state.body_hash if same else result.body_hash
     )
 
 

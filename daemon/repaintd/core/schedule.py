@@ -78,6 +78,19 @@ def after_success(binding: Binding, now: float, hints: Hints = NO_HINTS) -> Due:
     return raised(due, now, hints.retry_after)
 
 
+def after_update(binding: Binding, now: float, fetched_at: float | None) -> Due:
+    """The next poll after a run that did not ask the source: no later than if there had been none.
+
+    *fetched_at* is when the source was asked last.
+    """
+    if not polls(binding):
+        return NEVER
+    ttl = binding.refresh.ttl_seconds
+    if fetched_at is None or now - fetched_at >= ttl:
+        return Due(now, "policy")
+    return Due(next_on_grid(binding.uid, ttl, now), "policy")
+
+
 def after_failure(
     binding: Binding, now: float, failures: int, dice: float, retry_after: float | None = None
 ) -> Due:

@@ -66,6 +66,8 @@ class BindingState:
         source_fingerprint: of the source that the validators belong to.
         mapping_fingerprint: of mapping, defaults and template variables behind `variables`.
         render_fingerprint: of everything that the last good image was made from.
+        attempted: fingerprint of the configuration that the latest attempt was made with, failed
+            or not: another one is tried at once.
         unconditional_at: when a document was last fetched without conditions.
         variables: the mapped variables of the last good run; None before the first.
         sequence: number of the binding's latest event; the next one is one more.
@@ -80,6 +82,7 @@ class BindingState:
     source_fingerprint: str = ""
     mapping_fingerprint: str = ""
     render_fingerprint: str = ""
+    attempted: str = ""
     validators: Validators = NO_VALIDATORS
     body_hash: str = ""
     unconditional_at: float | None = None

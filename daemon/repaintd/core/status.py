@@ -2,7 +2,8 @@
 
 Equal input gives an equal document, and time enters by the minute only, so that its ETag holds
 while nothing happens. Anyone may read it: of a data source it tells the type and the host, never
-the URL, headers, credentials, mapping or defaults, and never where triggers are received.
+the URL, headers, credentials or defaults, of the mapping only what found nothing, and never where
+triggers are received.
 """
 
 from __future__ import annotations

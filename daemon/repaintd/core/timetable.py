@@ -48,11 +48,6 @@ class Timetable:
         del self._due[uid]
         return uid, at
 
-    def shift(self, seconds: float) -> None:
-        """Move every entry: the clock was set, and intervals stay what they were."""
-        self._due = {uid: at + seconds for uid, at in self._due.items()}
-        self._rebuild()
-
     def _drop_leftovers(self) -> None:
         heap = self._heap
         while heap and self._due.get(heap[0][1]) != heap[0][0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from repaintd.metrics.exposition import Variant
     from repaintd.metrics.table import MetricSpec
 
+_REASONS_MOST: Final = 32
 _FETCH_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _RENDER_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 _LAG_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300)
@@ -46,6 +48,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
         self._registry = registry
         self._tallies = Tallies()
+        self._failures: dict[str, Counter[tuple[str, str]]] = {}
         self._events = dict.fromkeys(event.NAMES, 0)
         self._renders: dict[tuple[str, str], Histogram] = {}
         self._render_duration = self._histogram(table.RENDER_DURATION, _RENDER_BUCKETS)
@@ -65,6 +68,7 @@ class Metrics:
     def forget(self, uid: str) -> None:
         """Drop the series of a binding that is gone."""
         self._tallies.forget(uid)
+        self._failures.pop(uid, None)
 
     def tallies(self) -> Mapping[str, Tally]:
         """The counters by uid: a copy of the table that another thread may read."""
@@ -81,6 +85,13 @@ class Metrics:
     def count_event(self, name: str) -> None:
         """Count one recorded event; names are those of `repaintd.core.event`."""
         self._events[name] = self._events.get(name, 0) + 1
+
+    def count_failure(self, uid: str, stage: str, reason: str) -> None:
+        """Count one failed refresh. A plugin that invents reasons without end gets `other`."""
+        counts = self._failures.setdefault(uid, Counter())
+        if len(counts) >= _REASONS_MOST and (stage, reason) not in counts:
+            reason = "other"
+        counts[stage, reason] += 1
 
     def observe_render(self, renderer: str, image_format: str, seconds: float) -> None:
         """Time of one drawing, without the waiting for a turn."""
@@ -103,7 +114,12 @@ class Metrics:
             views: every binding, ordered by uid.
             variant: see `repaintd.metrics.exposition.negotiate`.
         """
-        snapshot = Snapshot(views=tuple(views), tallies=self.tallies(), events=self.events())
+        snapshot = Snapshot(
+            views=tuple(views),
+            tallies=self.tallies(),
+            failures={uid: dict(counts) for uid, counts in self._failures.items()},
+            events=self.events(),
+        )
         return partial(encode, self._registry, snapshot, variant)
 
     def _histogram(self, spec: MetricSpec, buckets: Sequence[float]) -> Histogram:

@@ -60,6 +60,7 @@ class Snapshot:
 
     views: Sequence[View]
     tallies: Mapping[str, Tally]
+    failures: Mapping[str, Mapping[tuple[str, str], int]]
     events: Mapping[str, int]
 
 
@@ -74,6 +75,7 @@ def blocks(snapshot: Snapshot, *, openmetrics: bool) -> Iterator[bytes]:
         for value, attribute in members:
             suffix = f',{spec.labels[1]}="{value}"' if value else ""
             yield _lines(spec.name, labels, suffix, map(attrgetter(attribute), tallies))
+    yield _head(table.FAILURES, openmetrics=openmetrics) + _failures(snapshot)
     for spec, attribute in _GAUGES:
         values = map(attrgetter(attribute), (view.state for view in snapshot.views))
         yield _head(spec, openmetrics=openmetrics) + _lines(spec.name, labels, "", values)
@@ -103,6 +105,16 @@ def _statuses(views: Iterable[View]) -> bytes:
 def _events(counts: Mapping[str, int]) -> bytes:
     name = table.EVENTS.name
     return "".join(f'{name}{{event="{e}"}} {n}\n' for e, n in sorted(counts.items())).encode()
+
+
+def _failures(snapshot: Snapshot) -> bytes:
+    """Only what happened: most bindings never fail, and none in every way."""
+    name = table.FAILURES.name
+    return "".join(
+        f'{name}{{binding="{_escape(uid)}",stage="{stage}",reason="{_escape(reason)}"}} {count}\n'
+        for uid, counts in sorted(snapshot.failures.items())
+        for (stage, reason), count in sorted(counts.items())
+    ).encode()
 
 
 def _escape(value: str) -> str:

@@ -57,6 +57,12 @@ RENDER_DURATION: Final = MetricSpec(
     labels=("renderer", "format"),
     help="Time to draw one image, waiting for a turn not counted.",
 )
+FAILURES: Final = MetricSpec(
+    name="repaintd_refresh_failures_total",
+    kind="counter",
+    labels=("binding", "stage", "reason"),
+    help="Failed refreshes by stage (fetch, map, render, publish) and reason.",
+)
 WORK_SKIPPED: Final = MetricSpec(
     name="repaintd_work_skipped_total",
     kind="counter",
@@ -128,6 +134,7 @@ METRICS: Final = (
     FETCH_DURATION,
     RENDERS,
     RENDER_DURATION,
+    FAILURES,
     WORK_SKIPPED,
     PUBLISHES,
     EVENTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from repaintd.plugin import Plugin
 from repaintd.registry.record import PluginRecord, PluginStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint
 
     from repaintd.plugin import SourceSpec, SpecModel
@@ -43,7 +44,7 @@ def settings_models(records: Iterable[PluginRecord]) -> Mapping[str, type[SpecMo
 def _load(point: EntryPoint) -> PluginRecord:
     try:
         plugin = _instance(point.load())
-    except Exception as error:  # noqa: BLE001 — a stranger's import may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's import may raise anything
         return _failed(point.name, f"{type(error).__name__}: {error}")
     problem = _problem(point.name, plugin)
     if problem:
@@ -58,6 +59,8 @@ def _instance(loaded: Any) -> Any:
 def _problem(name: str, plugin: Any) -> str:
     if not isinstance(plugin, Plugin):
         return "it is not a plugin: it lacks one of name, settings_model, source_specs, open"
+    if not isinstance(plugin.source_specs, Mapping):
+        return "its source_specs is no mapping of `dataSource.type` to a model"
     if plugin.name != name:
         return f"its entry point is called {name!r} and it calls itself {plugin.name!r}"
     if not _NAME.fullmatch(name):

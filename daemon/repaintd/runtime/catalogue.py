@@ -2,35 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from repaintd.core import schedule
-from repaintd.core.fingerprint import render_fingerprint
+from repaintd.core.fingerprint import configured_fingerprint
 from repaintd.core.mapping import mapping_fingerprint
 from repaintd.core.state import BindingState
 from repaintd.core.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from repaintd.core.binding import Binding
+    from repaintd.core.schedule import Due
     from repaintd.core.template import Template
 
 
-@dataclass(slots=True)
 class Entry:
-    """One binding as it is now. The binding and the state in it are replaced, never changed.
+    """One binding as it is now. What it holds is replaced, never changed.
 
     Attributes:
+        view: binding and state, as others see them.
+        mapping_fingerprint: of what decides how a document becomes variables.
+        configured: of all in the configuration that decides what the image shows.
         drawn: whether the published image is known to show the state's variables in this template.
     """
 
-    binding: Binding
-    template: Template
-    mapping_fingerprint: str
-    state: BindingState
-    drawn: bool = False
+    __slots__ = ("configured", "drawn", "mapping_fingerprint", "template", "view")
+
+    def __init__(self, binding: Binding, template: Template, state: BindingState) -> None:
+        self.view = View(binding=binding, state=state)
+        self.template = template
+        self.mapping_fingerprint = mapping_fingerprint(binding, template)
+        self.configured = configured_fingerprint(binding, template, self.mapping_fingerprint)
+        self.drawn = False
+
+    @property
+    def binding(self) -> Binding:
+        """The binding as configured."""
+        return self.view.binding
+
+    @property
+    def state(self) -> BindingState:
+        """What is remembered of it."""
+        return self.view.state
+
+    @state.setter
+    def state(self, state: BindingState) -> None:
+        self.view = View(binding=self.view.binding, state=state)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something else is configured than what was tried last, or the image is gone."""
+        state = self.view.state
+        if state.last_attempt_at is None:
+            return True
+        lost = state.image is not None and not state.render_fingerprint
+        return lost or state.attempted != self.configured
+
+    def plan(self, due: Due) -> None:
+        """Remember when the binding runs next."""
+        self.state = replace(self.state, next_due_at=due.at, due_reason=due.reason)
+
+    def forget_image(self) -> None:
+        """The stable file is gone: draw it again."""
+        self.state = replace(self.state, render_fingerprint="")
+        self.drawn = False
 
 
 class Catalogue:
@@ -46,17 +83,18 @@ class Catalogue:
         """The live entry, for whoever refreshes."""
         return self._entries.get(uid)
 
+    def entries(self) -> Iterable[Entry]:
+        """All live entries, ordered by uid."""
+        return self._entries.values()
+
     def get(self, uid: str) -> View | None:
         """What others see of one binding."""
         entry = self._entries.get(uid)
-        return View(binding=entry.binding, state=entry.state) if entry else None
+        return entry.view if entry else None
 
-    def all(self) -> Iterator[View]:
+    def all(self) -> list[View]:
         """Every binding, ordered by uid."""
-        for uid in sorted(self._entries):
-            entry = self._entries.get(uid)
-            if entry is not None:
-                yield View(binding=entry.binding, state=entry.state)
+        return [entry.view for entry in self._entries.values()]
 
     def load(
         self,
@@ -72,61 +110,8 @@ class Catalogue:
         Returns:
             The uids that are remembered and no longer configured.
         """
-        for uid, binding in bindings.items():
+        for uid in sorted(bindings):
+            binding = bindings[uid]
             state = states.pop(uid, None) or BindingState(uid=uid, created_at=now)
-            template = templates[binding.template_id]
-            self._entries[uid] = Entry(
-                binding, template, mapping_fingerprint(binding, template), state
-            )
+            self._entries[uid] = Entry(binding, templates[binding.template_id], state)
         return sorted(states)
-
-
-def plan(entry: Entry, due: schedule.Due) -> None:
-    """Remember when the binding runs next."""
-    entry.state = replace(entry.state, next_due_at=due.at, due_reason=due.reason)
-
-
-def first_due(entry: Entry, now: float, count: int) -> schedule.Due:
-    """When a binding runs first after a start: a restart forgets neither a poll nor a back-off."""
-    binding, state = entry.binding, entry.state
-    if binding.paused:
-        return schedule.NEVER
-    window = schedule.start_window(count, binding.refresh.ttl_seconds)
-    if state.last_attempt_at is None:
-        return schedule.soon(binding.uid, now, window, "first")
-    if outdated(entry):
-        return schedule.soon(binding.uid, now, window, "changed")
-    return _resumed(entry, now, window)
-
-
-def outdated(entry: Entry) -> bool:
-    """Whether the configuration now asks for another image than the one that was drawn."""
-    state, binding = entry.state, entry.binding
-    if state.variables is None:
-        return state.source_fingerprint != binding.source.fingerprint and not state.error_count
-    return (
-        state.source_fingerprint != binding.source.fingerprint
-        or state.mapping_fingerprint != entry.mapping_fingerprint
-        or state.render_fingerprint
-        != render_fingerprint(state.variables, entry.template, binding.output)
-    )
-
-
-def _resumed(entry: Entry, now: float, window: float) -> schedule.Due:
-    binding, state = entry.binding, entry.state
-    if state.next_due_at is None:
-        return schedule.after_success(binding, now) if schedule.polls(binding) else schedule.NEVER
-    if state.error_count == 0 and not schedule.polls(binding):
-        return schedule.NEVER
-    if state.next_due_at <= now:
-        return schedule.soon(binding.uid, now, window, state.due_reason)
-    ttl = binding.refresh.ttl_seconds
-    if state.due_reason == "policy" and state.next_due_at > now + 1.5 * ttl:  # the ttl was lowered
-        return schedule.after_success(binding, now)
-    return schedule.Due(state.next_due_at, state.due_reason)
-
-
-def forget_image(entry: Entry) -> None:
-    """The stable file is gone: draw it again."""
-    entry.state = replace(entry.state, render_fingerprint="")
-    entry.drawn = False

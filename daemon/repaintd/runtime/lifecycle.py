@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminate(Exception):
@@ -20,7 +20,7 @@ class Terminate(Exception):
 
 @contextmanager
 def stop_on_signals(stop: asyncio.Event, log: Any) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM set *stop*; the next one has its default, deadly effect."""
+    """Let the first of these signals set *stop*; the next has its default, deadly effect."""
     loop = asyncio.get_running_loop()
 
     def restore() -> None:
@@ -30,6 +30,8 @@ def stop_on_signals(stop: asyncio.Event, log: Any) -> Iterator[None]:
     def on_signal(received: signal.Signals) -> None:
         log.info("stopping; a second signal kills", signal=received.name)
         restore()
+        for number in HANDLED:  # Python's own answer to SIGINT would only raise, somewhere
+            signal.signal(number, signal.SIG_DFL)
         stop.set()
 
     for number in HANDLED:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from repaintd.core import health, schedule
 from repaintd.core.binding import OnError
-from repaintd.core.fetch import NO_HINTS
+from repaintd.core.fetch import NO_HINTS, NotModified
 from repaintd.core.pipeline import Work, draw_default, refresh
 from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from repaintd.core.event import Event
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome
     from repaintd.core.ports import Clock, Publisher, StateStore
@@ -60,7 +60,7 @@ class Refresher:
         self._render_timeout = render_timeout
         self._first_images: dict[str, asyncio.Event] = {}
 
-    async def run(self, uid: str, trigger: Trigger, due_at: float) -> float | None:
+    async def run(self, uid: str, trigger: Trigger, lag: float) -> float | None:
         """Refresh *uid* once and record what came of it; never fails.
 
         Returns:
@@ -69,26 +69,31 @@ class Refresher:
         entry = self._catalogue.entry(uid)
         if entry is None:
             return None
+        try:
+            self._metrics.observe_refresh_lag(lag)
+            await self._run(entry, trigger)
+        except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
+            self._log.exception("refresh broke; please report this", binding=uid)
+            self._put_off(entry, f"internal error: {type(error).__name__}", "internal")
+        return entry.state.next_due_at if self._catalogue.entry(uid) is entry else None
+
+    async def _run(self, entry: Entry, trigger: Trigger) -> None:
         now = self._clock.now()
-        self._metrics.observe_refresh_lag(max(0.0, now - due_at))
         work = self._work(entry, trigger, now)
         try:
             outcome = await refresh(work, self._steps)
         except RefreshFailed as failure:
             await self._failed(entry, work, failure)
-        except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
-            self._log.exception("refresh broke; please report this", binding=uid)
-            broken = RenderFailed(f"internal error: {type(error).__name__}", reason="internal")
-            await self._failed(entry, work, broken)
         else:
             await self._succeeded(entry, work, outcome)
-        return entry.state.next_due_at if self._catalogue.entry(uid) is entry else None
 
     async def wait_for_image(self, uid: str, timeout: float) -> bool:  # noqa: ASYNC109 — core.view's shape
         """Wait until *uid* has an image; False when it still has none after *timeout* seconds."""
         entry = self._catalogue.entry(uid)
         if entry is None or entry.state.image is not None:
             return entry is not None
+        if entry.state.next_due_at is None and entry.state.last_attempt_at is not None:
+            return False  # it waits for a trigger
         published = self._first_images.setdefault(uid, asyncio.Event())
         try:
             async with asyncio.timeout(timeout):
@@ -105,6 +110,7 @@ class Refresher:
             trigger=trigger,
             now=now,
             mapping_fingerprint=entry.mapping_fingerprint,
+            configured=entry.configured,
             drawn=entry.drawn,
             render_timeout=self._render_timeout,
         )
@@ -112,27 +118,42 @@ class Refresher:
     def _stamp(self, work: Work) -> health.Stamp:
         return health.Stamp(
             now=self._clock.now(),
-            event_id=f"evt_{secrets.token_hex(12)}",
             render_url=self._render_url(work.binding.filename),
         )
 
     async def _succeeded(self, entry: Entry, work: Work, outcome: Outcome) -> None:
-        hints = getattr(outcome.result, "hints", NO_HINTS)
+        quiet = outcome.mapped is None and not work.state.default_image
+        if quiet and isinstance(outcome.result, NotModified):
+            self._not_modified(entry, work, outcome.result)
+            return
         stamp = self._stamp(work)
-        due = schedule.after_success(work.binding, stamp.now, hints)
+        due = _due(work, outcome, stamp.now)
         settled = health.after_success(work, outcome, due, stamp)
         self._count(work.binding.uid, outcome)
-        if not await self._record(entry, work, settled, durable=outcome.skipped != "fetch"):
+        if not await self._record(entry, settled):
             return
         entry.drawn = entry.drawn or outcome.mapped is not None
-        if work.state.error_count:
-            self._log.info(
-                "binding recovered",
-                binding=work.binding.uid,
-                failures=work.state.error_count,
-            )
+        if work.state.error_count and not entry.state.error_count:
+            self._recovered(work)
         if outcome.image is not None:
             await self._published(work, outcome.image)
+        if work.state.default_image and not entry.state.default_image:
+            await self._defaults.remove(work.binding.uid)
+
+    def _not_modified(self, entry: Entry, work: Work, result: NotModified) -> None:
+        """The short way for what happens most: the source says 304, and the image is current."""
+        now = self._clock.now()
+        due = schedule.after_success(work.binding, now, result.hints)
+        entry.state = health.after_not_modified(work, result, due, now)
+        self._store.note(entry.state)
+        self._metrics.tally(work.binding.uid).skipped_fetch += 1
+        if work.state.error_count:
+            self._recovered(work)
+
+    def _recovered(self, work: Work) -> None:
+        self._log.info(
+            "binding recovered", binding=work.binding.uid, failures=work.state.error_count
+        )
 
     def _count(self, uid: str, outcome: Outcome) -> None:
         tally = self._metrics.tally(uid)
@@ -160,8 +181,6 @@ class Refresher:
         if waiting is not None:
             waiting.set()
         await self._images.remove(uid, keep=work.binding.filename)
-        if work.state.default_image:
-            await self._defaults.remove(uid)
 
     async def _failed(self, entry: Entry, work: Work, failure: RefreshFailed) -> None:
         stamp = self._stamp(work)
@@ -173,10 +192,11 @@ class Refresher:
             failure.retry_after,
         )
         settled = health.after_failure(work, failure, due, stamp)
+        self._metrics.count_failure(work.binding.uid, failure.stage, failure.reason)
         if failure.stage == RenderFailed.stage:
             self._metrics.tally(work.binding.uid).renders_error += 1
         self._log_failure(work, failure, settled)
-        await self._record(entry, work, settled, durable=True)
+        await self._record(entry, settled)
         if work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
             await self._draw_default(entry, work)
 
@@ -190,53 +210,55 @@ class Refresher:
             reason=failure.reason,
             error=str(failure),
             failures=settled.state.error_count,
+            exc_info=failure.__cause__ if failure.reason == "internal" else None,
         )
 
-    async def _record(
-        self, entry: Entry, work: Work, settled: health.Settled, *, durable: bool
-    ) -> bool:
+    async def _record(self, entry: Entry, settled: health.Settled) -> bool:
         """Write the new state, with its event in the same transaction.
 
+        Without an event there is nothing that must not be lost: it is written with the next batch.
         Where the database refuses, the old state stands: the next run finds the same difference
         again, so no event is lost; only the due time moves, in memory.
         """
-        if not durable and settled.event is None:
+        event = settled.event
+        if event is None:
             entry.state = settled.state
             self._store.note(settled.state)
             return True
         try:
-            await self._store.commit(settled.state, [settled.event] if settled.event else [])
+            await self._store.commit(settled.state, [event])
         except StoreUnavailable as error:
-            self._put_off(entry, work, error)
+            self._put_off(entry, f"the state could not be recorded: {error}", "state")
             return False
         entry.state = settled.state
-        if settled.event is not None:
-            self._metrics.count_event(settled.event.name)
-            self._log.info(
-                settled.event.name,
-                event_id=settled.event.id,
-                binding=settled.event.uid,
-                sequence=settled.event.sequence,
-            )
+        self._metrics.count_event(event.name)
+        self._log.info(
+            event.name,
+            event_id=event.id,
+            binding=event.uid,
+            sequence=event.sequence,
+            **_told(event),
+        )
         return True
 
-    def _put_off(self, entry: Entry, work: Work, error: StoreUnavailable) -> None:
-        refused = PublishFailed(f"the state could not be recorded: {error}", reason="state")
-        now = self._clock.now()
-        failures = work.state.error_count + 1
-        due = schedule.after_failure(work.binding, now, failures, random.random())  # noqa: S311
+    def _put_off(self, entry: Entry, error: str, reason: str) -> None:
+        """Try again later, in memory only: nothing of the run is on record."""
+        before, now = entry.state, self._clock.now()
+        failures = before.error_count + 1
+        due = schedule.after_failure(entry.binding, now, failures, random.random())  # noqa: S311
         entry.state = replace(
-            work.state,
+            before,
             error_count=failures,
-            last_error=str(refused),
-            last_error_stage=refused.stage,
-            last_error_reason=refused.reason,
-            last_attempt_at=work.now,
+            last_error=error,
+            last_error_stage=PublishFailed.stage,
+            last_error_reason=reason,
+            last_attempt_at=now,
             next_due_at=due.at,
             due_reason=due.reason,
         )
-        if not work.state.error_count:
-            self._log.error("state not recorded", binding=work.binding.uid, error=str(error))
+        self._metrics.count_failure(entry.binding.uid, PublishFailed.stage, reason)
+        if not before.error_count:
+            self._log.error("refresh not recorded", binding=entry.binding.uid, error=error)
 
     async def _draw_default(self, entry: Entry, work: Work) -> None:
         """Keep the image for `serve_default` ready; the good image stays as it is."""
@@ -247,9 +269,22 @@ class Refresher:
             fingerprint, image = drawn
             await self._defaults.publish(work.binding, image)
         except RefreshFailed as failure:
-            self._log.warning(
-                "default image not drawn", binding=work.binding.uid, error=str(failure)
-            )
+            say = self._log.debug if work.state.error_count else self._log.warning
+            say("default image not drawn", binding=work.binding.uid, error=str(failure))
             return
         entry.state = replace(entry.state, default_image=fingerprint)
         self._store.note(entry.state)
+
+
+def _due(work: Work, outcome: Outcome, now: float) -> schedule.Due:
+    if outcome.result is None:
+        return schedule.after_update(work.binding, now, work.state.last_fetch_at)
+    return schedule.after_success(work.binding, now, getattr(outcome.result, "hints", NO_HINTS))
+
+
+_TOLD = ("changed", "etag", "trigger", "stage", "reason", "error", "retryCount", "nextRetry")
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """What the log says of an event: all but the variables, which may be long."""
+    return {key: event.data[key] for key in _TOLD if key in event.data}

@@ -2,6 +2,9 @@
 
 Per binding at most one refresh runs and at most one waits: a trigger that arrives while one runs
 causes exactly one more run after it, however many triggers arrive.
+
+Due times come and go as wall time; the timetable is kept in monotonic time, so that a clock that is
+set starts no herd and stops nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     Run = Callable[[str, Trigger, float], Awaitable[float | None]]
     TriggerOf = Callable[[str], Trigger]
 
-LONGEST_SLEEP: Final = 30.0  # a clock that was set is noticed within this time
-CLOCK_JUMP: Final = 60.0
+LONGEST_SLEEP: Final = 30.0  # so that a scheduler that stands still is noticed
+AFTER_A_BUG: Final = 60.0
 STARTS_PER_TURN: Final = 100  # the loop answers others between so many starts
 
 
@@ -30,7 +33,8 @@ class Scheduler:
     """Starts refreshes at their time and on triggers.
 
     Args:
-        run: carries one refresh out and returns when the binding is due next.
+        run: carries one refresh out, told how many seconds late it starts, and returns when the
+            binding is due next, in wall time.
         trigger_of: what to call a run that time alone has started.
     """
 
@@ -42,6 +46,7 @@ class Scheduler:
         self._timetable = Timetable()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, Trigger] = {}
+        self._aside: dict[str, float | None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -49,13 +54,20 @@ class Scheduler:
         self.last_turn_at = clock.monotonic()
 
     def set(self, uid: str, due_at: float | None) -> None:
-        """Make *uid* due then; None takes it off the timetable."""
+        """Make *uid* due then, in wall time; None takes it off the timetable.
+
+        While it runs, what is set here counts for afterwards, instead of what the run returns.
+        """
+        if uid in self._running:
+            self._aside[uid] = due_at
+            return
         if due_at is None:
             self._timetable.remove(uid)
             return
+        at = self._clock.monotonic() + (due_at - self._clock.now())
         earlier = self._timetable.next_at()
-        self._timetable.set(uid, due_at)
-        if earlier is None or due_at < earlier:
+        self._timetable.set(uid, at)
+        if earlier is None or at < earlier:
             self._wake.set()
 
     def trigger(self, uid: str, trigger: Trigger) -> bool:
@@ -64,20 +76,16 @@ class Scheduler:
         Returns:
             True when this caused a run of its own, False when one was waiting already.
         """
-        if uid in self._running:
-            first = uid not in self._waiting
-            self._waiting[uid] = trigger
-            return first
-        due = self._timetable.at(uid)
-        first = due is None or due > self._clock.now() or uid not in self._waiting
+        first = uid not in self._waiting
         self._waiting[uid] = trigger
-        self.set(uid, self._clock.now())
+        if uid not in self._running:
+            self.set(uid, self._clock.now())
         return first
 
     def remove(self, uid: str) -> None:
-        """Forget *uid*; a run under way ends by itself."""
-        self._timetable.remove(uid)
+        """Forget *uid*; a run under way ends by itself and is the last."""
         self._waiting.pop(uid, None)
+        self.set(uid, None)
 
     @property
     def running(self) -> int:
@@ -87,10 +95,8 @@ class Scheduler:
     async def serve(self) -> None:
         """Start what is due, until cancelled; refreshes under way are then cancelled too."""
         async with asyncio.TaskGroup() as tasks:
-            wall, steady = self._clock.now(), self._clock.monotonic()
             while True:
                 self.last_turn_at = self._clock.monotonic()
-                wall, steady = self._watch_clock(wall, steady)
                 more = self._start_due(tasks)
                 await (asyncio.sleep(0) if more else self._sleep())
 
@@ -108,50 +114,48 @@ class Scheduler:
 
     def _start_due(self, tasks: asyncio.TaskGroup) -> bool:
         """Start due refreshes, some at a time; True when more are due."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         for _ in range(STARTS_PER_TURN):
             if self._draining:
                 return False
             due = self._timetable.pop_due(now)
             if due is None:
                 return False
-            self._start(tasks, *due)
+            uid, at = due
+            self._start(tasks, uid, now - at)
         return True
 
-    def _start(self, tasks: asyncio.TaskGroup, uid: str, due_at: float) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, uid: str, lag: float) -> None:
         trigger = self._waiting.pop(uid, None) or self._trigger_of(uid)
         self._idle.clear()
         self._running[uid] = tasks.create_task(
-            self._refresh(uid, trigger, due_at), name=f"refresh:{uid}"
+            self._refresh(uid, trigger, lag), name=f"refresh:{uid}"
         )
 
-    async def _refresh(self, uid: str, trigger: Trigger, due_at: float) -> None:
-        next_due = None
+    async def _refresh(self, uid: str, trigger: Trigger, lag: float) -> None:
+        next_due: float | None = self._clock.now() + AFTER_A_BUG
         try:
-            next_due = await self._run(uid, trigger, due_at)
+            next_due = await self._run(uid, trigger, lag)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._log.error("a refresh cancelled itself; please report this", binding=uid)
+        except Exception:  # noqa: BLE001 — a bug in one refresh must not stop the others
+            self._log.exception("a refresh broke; please report this", binding=uid)
         finally:
             del self._running[uid]
             if not self._running:
                 self._idle.set()
-        if uid in self._waiting:
-            next_due = self._clock.now()
-        self.set(uid, next_due)
+        next_due = self._aside.pop(uid, next_due)
+        self.set(uid, self._clock.now() if uid in self._waiting else next_due)
 
     async def _sleep(self) -> None:
         next_at = None if self._draining else self._timetable.next_at()
         seconds = LONGEST_SLEEP
         if next_at is not None:
-            seconds = min(LONGEST_SLEEP, max(0.0, next_at - self._clock.now()))
+            seconds = min(LONGEST_SLEEP, max(0.0, next_at - self._clock.monotonic()))
         self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-
-    def _watch_clock(self, wall: float, steady: float) -> tuple[float, float]:
-        """Move the timetable along when the wall clock was set: no herd, no standstill."""
-        new_wall, new_steady = self._clock.now(), self._clock.monotonic()
-        jump = (new_wall - wall) - (new_steady - steady)
-        if abs(jump) > CLOCK_JUMP:
-            self._log.warning("the clock was set; due times moved with it", seconds=round(jump))
-            self._timetable.shift(jump)
-        return new_wall, new_steady

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.fetch import Fetched, FetchRequest, NotModified
-from repaintd.errors import FetchFailed, RenderFailed
+from repaintd.errors import FetchFailed, PublishFailed, RefreshFailed, RenderFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
     from repaintd.metrics import Metrics
     from repaintd.runtime.limits import FetchLimits
 
+DRAWN_AHEAD: Final = 32
+"""Refreshes that may be in template engine or renderer at once. The others wait here, in the order
+in which they came, however many there are: after a start that is all of them, and none may fail
+because of it. A probe of the renderer is then never far from its turn."""
+GRACE: Final = 5.0
+"""A source is given this much longer than its own deadline before it is cut off."""
+
 
 class MeasuredSteps:
     """Implements `core.pipeline.Steps`.
+
+    Whatever a source, an engine or a renderer raises that it should not is a failure of its stage
+    with the reason `internal`.
 
     Args:
         timeout: seconds that one fetch may take.
@@ -51,6 +62,7 @@ class MeasuredSteps:
         self._clock = clock
         self._timeout = timeout
         self._max_bytes = max_bytes
+        self._drawing = asyncio.Semaphore(DRAWN_AHEAD)
 
     async def fetch(self, binding: Binding, validators: Validators) -> FetchResult:
         """Ask the source, when its turn has come."""
@@ -79,10 +91,11 @@ class MeasuredSteps:
         started = self._clock.monotonic()
         tally = self._metrics.tally(request.uid)
         try:
-            result = await source.fetch(request)
-        except FetchFailed:
+            async with asyncio.timeout(request.timeout + GRACE):
+                result = await source.fetch(request)
+        except Exception as error:
             tally.fetches_error += 1
-            raise
+            raise _failure(FetchFailed, error) from error
         finally:
             self._metrics.observe_fetch(self._clock.monotonic() - started)
         if isinstance(result, NotModified):
@@ -93,12 +106,20 @@ class MeasuredSteps:
 
     async def expand(self, template: Template, variables: Mapping[str, Any]) -> str:
         """Put the variables into the markup."""
-        return await self._engine.expand(template, variables)
+        try:
+            async with self._drawing:
+                return await self._engine.expand(template, variables)
+        except Exception as error:
+            raise _failure(RenderFailed, error) from error
 
     async def render(self, job: RenderJob) -> RenderedImage:
         """Draw the markup."""
-        started = self._clock.monotonic()
-        image = await self._renderer.render(job)
+        try:
+            async with self._drawing:
+                started = self._clock.monotonic()
+                image = await self._renderer.render(job)
+        except Exception as error:
+            raise _failure(RenderFailed, error) from error
         elapsed = image.seconds
         if elapsed is None:
             elapsed = self._clock.monotonic() - started
@@ -107,7 +128,19 @@ class MeasuredSteps:
 
     async def publish(self, binding: Binding, image: RenderedImage) -> PublishedImage:
         """Put the image in place."""
-        return await self._images.publish(binding, image)
+        try:
+            return await self._images.publish(binding, image)
+        except Exception as error:
+            raise _failure(PublishFailed, error) from error
+
+
+def _failure(stage: type[RefreshFailed], error: Exception) -> RefreshFailed:
+    """The error itself where it is one of ours, else a failure of the stage that it happened in."""
+    if isinstance(error, RefreshFailed):
+        return error
+    if isinstance(error, TimeoutError):
+        return stage("no end within the deadline; it was cut off", reason="timeout")
+    return stage(f"internal error: {type(error).__name__}", reason="internal")
 
 
 class NoRenderer:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from repaintd.core.image import PublishedImage, ServedImage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from repaintd.core.binding import Binding
     from repaintd.core.image import RenderedImage
     from repaintd.errors import PublishFailed
@@ -34,6 +36,10 @@ class MemoryImages:
             height=image.height,
             changed=changed,
         )
+
+    async def missing(self, filenames: Iterable[str]) -> set[str]:
+        """Those that were never published, or removed."""
+        return set(filenames) - self.files.keys()
 
     async def remove(self, uid: str, keep: str | None = None) -> None:
         """Drop the files of *uid*."""

@@ -5,10 +5,20 @@ from dataclasses import replace
 import pytest
 
 from repaintd.core.binding import OutputConfig, PolicyType, RefreshPolicy, SourceConfig
-from repaintd.core.fetch import NO_VALIDATORS, Fetched, Hints, NoDocument, NotModified, Validators
-from repaintd.core.fingerprint import canonical, digest, render_fingerprint
-from repaintd.core.health import Stamp, after_failure, after_success, changed
-from repaintd.core.image import PublishedImage
+from repaintd.core.fetch import NO_VALIDATORS, Fetched, NoDocument, NotModified, Validators
+from repaintd.core.fingerprint import (
+    canonical,
+    configured_fingerprint,
+    digest,
+    render_fingerprint,
+)
+from repaintd.core.health import (
+    Stamp,
+    after_failure,
+    after_not_modified,
+    after_success,
+    changed,
+)
 from repaintd.core.mapping import mapping_fingerprint
 from repaintd.core.pipeline import Work, draw_default, refresh, render_job
 from repaintd.core.schedule import Due
@@ -62,20 +72,20 @@ class World:
         return await self.images.publish(binding, image)
 
     def work(self, trigger: Trigger = Trigger.TTL) -> Work:
+        mapping = mapping_fingerprint(self.binding, self.template)
         return Work(
             binding=self.binding,
             template=self.template,
             state=self.state,
             trigger=trigger,
             now=self.now,
-            mapping_fingerprint=mapping_fingerprint(self.binding, self.template),
+            mapping_fingerprint=mapping,
+            configured=configured_fingerprint(self.binding, self.template, mapping),
         )
 
     async def run(self, trigger: Trigger = Trigger.TTL):
         work = self.work(trigger)
-        stamp = Stamp(
-            now=self.now, event_id=f"evt_{len(self.events)}", render_url="http://h/b/card.png"
-        )
+        stamp = Stamp(now=self.now, render_url="http://h/b/card.png")
         try:
             outcome = await refresh(work, self)
         except RefreshFailed as failure:
@@ -112,7 +122,7 @@ async def test_the_first_run_fetches_draws_publishes_and_says_so():
             "bindingId": "card",
             "templateUid": "plain",
             "imageUrl": "http://h/b/card.png",
-            "previousData": {},
+            "previousData": None,
             "newData": {"title": "Hello"},
             "uid": "card",
             "templateId": "plain",
@@ -370,22 +380,94 @@ def test_changed_names_what_differs_appeared_or_went():
     assert changed({"a": 1, "b": 1, "c": None}, {"a": 1, "b": 2, "d": 0}) == ["b", "c", "d"]
 
 
-async def test_hints_of_the_source_reach_the_outcome():
-    world = World(document(hints=Hints(retry_after=5)))
-    outcome = await world.run()
-    assert outcome.result.hints.retry_after == 5
-
-
 def test_a_template_variable_without_default_is_missing_not_null():
     assert repr(Variable(name="x").default) == "MISSING"
 
 
-async def test_published_images_know_their_tag():
-    images = MemoryImages()
+async def test_a_tag_that_lies_is_found_out_by_the_daily_full_fetch():
+    world = World(binding=sample_binding(refresh=RefreshPolicy(type=PolicyType.ETAG)))
+    await world.run()
+    world.source.then(document("Changed behind the same tag", validators=TAGS))
+    await world.run()
+    assert world.state.variables == {"title": "Hello"}
+    world.now += 86_401
+    await world.run()
+    assert world.state.variables == {"title": "Changed behind the same tag"}
+
+
+async def test_bytes_that_were_taken_for_unchanged_by_their_tag_are_not_taken_for_known():
+    world = World(binding=sample_binding(refresh=RefreshPolicy(type=PolicyType.ETAG)))
+    await world.run()
+    world.source.then(document("New", validators=TAGS))
+    await world.run()
+    world.source.then(document("New", validators=Validators(etag='"two"')))
+    await world.run()
+    assert world.state.variables == {"title": "New"}
+
+
+async def test_a_strict_template_waits_for_the_first_payload_and_does_not_fail():
+    world = World(NoDocument(), template=sample_template(strict=True))
+    outcome = await world.run()
+    assert outcome.mapped is None
+    assert world.state.error_count == 0
+
+
+async def test_a_source_that_failed_is_not_well_because_a_template_changed():
     world = World()
-    published = await images.publish(
-        world.binding, await world.renderer.render(render_job(world.work(), "x"))
-    )
-    assert isinstance(published, PublishedImage)
-    served = await images.read("card.png")
-    assert served.etag == published.etag
+    await world.run()
+    world.source.then(FetchFailed("down", reason="network"))
+    await world.run()
+    succeeded = world.state.last_success_at
+    world.now += 10
+    world.template = replace(world.template, fingerprint="template-2")
+    outcome = await world.run(Trigger.UPDATE)
+    assert outcome.result is None
+    assert outcome.image is not None
+    assert (world.state.error_count, world.state.last_error) == (1, "down")
+    assert world.state.last_success_at == succeeded
+
+
+async def test_a_template_that_failed_is_well_when_it_is_mended():
+    world = World()
+    await world.run()
+    world.template = replace(world.template, fingerprint="broken")
+    world.engine.failure = RenderFailed("no such filter", reason="template")
+    await world.run(Trigger.UPDATE)
+    assert world.state.error_count == 1
+    world.engine.failure = None
+    world.template = replace(world.template, fingerprint="mended")
+    await world.run(Trigger.UPDATE)
+    assert world.state.error_count == 0
+
+
+async def test_d3_the_same_event_has_the_same_id_when_it_has_to_be_written_again():
+    world = World()
+    before = world.state
+    await world.run()
+    world.state = before  # the commit was refused, and went through all the same
+    await world.run()
+    assert world.events[0].id == world.events[1].id
+    world.source.then(document("New"))
+    await world.run()
+    assert len({event.id for event in world.events}) == 2
+
+
+async def test_who_waits_to_be_drawn_holds_no_document():
+    world = World()
+    outcome = await world.run()
+    assert outcome.result.document is None
+
+
+async def test_the_short_way_of_a_304_ends_in_the_same_state_as_the_long_one():
+    world = World()
+    await world.run()
+    world.source.then(FetchFailed("down", reason="network"))
+    await world.run()
+    world.now += 100
+    world.source.then(NotModified(validators=Validators(etag='"two"')))
+    work, due = replace(world.work(), drawn=True), Due(world.now + 300, "policy")
+    outcome = await refresh(work, world)
+    assert outcome.mapped is None
+    long_way = after_success(work, outcome, due, Stamp(now=world.now + 1, render_url=""))
+    assert after_not_modified(work, outcome.result, due, world.now + 1) == long_way.state
+    assert long_way.event is None

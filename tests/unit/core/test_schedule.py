@@ -99,3 +99,11 @@ def test_a_retry_is_no_later_than_the_period_unless_the_source_asks_for_it():
 
 def test_a_binding_that_waits_for_triggers_retries_too():
     assert schedule.after_failure(binding("manual"), NOW, 1, 0.5).at == NOW + 15
+
+
+def test_a_run_that_did_not_ask_the_source_puts_no_poll_off():
+    at = schedule.next_on_grid("card", 300, NOW)
+    assert schedule.after_update(binding(), NOW, NOW - 10).at == at
+    assert schedule.after_update(binding(), NOW, NOW - 301).at == NOW
+    assert schedule.after_update(binding(), NOW, None).at == NOW
+    assert schedule.after_update(binding("manual"), NOW, NOW) == schedule.NEVER

@@ -36,15 +36,6 @@ def test_a_removed_entry_is_due_never():
     assert table.pop_due(9.0) is None
 
 
-def test_a_clock_that_was_set_moves_all_entries_with_it():
-    table = Timetable()
-    table.set("a", 1.0)
-    table.set("b", 2.0)
-    table.shift(100.0)
-    assert table.pop_due(101.0) == ("a", 101.0)
-    assert table.at("b") == 102.0
-
-
 def test_rescheduling_for_ever_does_not_grow_the_heap():
     table = Timetable()
     for n in range(10_000):

@@ -195,6 +195,7 @@ def test_metrics_of_plugins_are_told_too(metrics, registry, openmetrics):
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_the_table_names_every_metric_with_its_labels_and_nothing_else(metrics, openmetrics):
     metrics.observe_render("chromium", "png", 0.4)
+    metrics.count_failure("a", "fetch", "status")
     one = view("a", last_success_at=AT, last_attempt_at=AT)
     text = metrics.exposition([one], Variant(openmetrics=openmetrics))().decode()
     parse = parse_openmetrics if openmetrics else parse_text
@@ -254,3 +255,21 @@ ACCEPTED = {
 @pytest.mark.parametrize(("accept", "coding", "expected"), ACCEPTED.values(), ids=ACCEPTED)
 def test_negotiate(accept, coding, expected):
     assert negotiate(accept, coding) == expected
+
+
+def test_failures_are_counted_by_stage_and_reason_and_go_with_their_binding(metrics):
+    for reason in ("status", "status", "timeout"):
+        metrics.count_failure("a", "fetch", reason)
+    text = metrics.exposition([view("a")], Variant(openmetrics=False))().decode()
+    name = "repaintd_refresh_failures_total"
+    assert f'{name}{{binding="a",stage="fetch",reason="status"}} 2\n' in text
+    assert f'{name}{{binding="a",stage="fetch",reason="timeout"}} 1\n' in text
+    metrics.forget("a")
+    assert f"{name}{{" not in metrics.exposition([], Variant(openmetrics=False))().decode()
+
+
+def test_a_plugin_that_invents_reasons_makes_no_series_without_end(metrics):
+    for number in range(100):
+        metrics.count_failure("a", "fetch", f"reason {number}")
+    assert len(metrics._failures["a"]) == 33
+    assert metrics._failures["a"]["fetch", "other"] == 68

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import prometheus_client
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from repaintd.plugin import Components, PluginContext, PluginError, SpecModel
 from repaintd.registry import PluginStatus, discover, open_plugins
@@ -62,7 +64,44 @@ class Stuck(Good):
         yield Components()
 
 
+class Early(Good):
+    name = "early"
+
+    def open(self, settings, context):
+        raise RuntimeError("no context at all")
+
+
+class Nothing(Good):
+    name = "nothing"
+    components = None
+
+
+class Odd(Good):
+    name = "odd"
+
+    def check(self) -> None:
+        raise PluginError("odd", status="bogus")
+
+
+class Clinging(Good):
+    name = "clinging"
+
+    @asynccontextmanager
+    async def open(self, settings, context):
+        yield Components()
+        raise RuntimeError("does not close")
+
+
+class Shapeless(Good):
+    name = "shapeless"
+    source_specs = None
+
+
 not_a_plugin = object()
+SETTINGS = dict.fromkeys(
+    ("good", "twin", "refusing", "crashing", "stuck", "early", "nothing", "odd", "clinging")
+)
+LOG = structlog.get_logger()
 
 
 def point(name: str, attribute: str) -> EntryPoint:
@@ -98,6 +137,7 @@ def test_a_plugin_that_cannot_be_imported_is_a_load_error_with_its_reason():
     ("name", "attribute", "reason"),
     [
         ("thing", "not_a_plugin", "it is not a plugin"),
+        ("shapeless", "Shapeless", "its source_specs is no mapping"),
         ("other", "Good", "its entry point is called 'other' and it calls itself 'good'"),
     ],
 )
@@ -115,7 +155,7 @@ def test_models_are_gathered_from_the_plugins_that_load():
 
 async def test_open_plugins_serve_and_are_closed_at_the_end():
     Good.closed = False
-    async with open_plugins(discover([point("good", "Good")]), {}, context) as opened:
+    async with open_plugins(discover([point("good", "Good")]), SETTINGS, context, LOG) as opened:
         assert set(opened.sources) == {"good"}
         assert set(opened.renderers) == {"good"}
         assert opened.records[0].status is PluginStatus.LOADED
@@ -129,13 +169,16 @@ async def test_open_plugins_serve_and_are_closed_at_the_end():
         ("refusing", "Refusing", PluginStatus.SELF_CHECK_FAILED, "apt install chromium"),
         ("crashing", "Crashing", PluginStatus.LOAD_ERROR, "ZeroDivisionError: oops"),
         ("stuck", "Stuck", PluginStatus.SELF_CHECK_FAILED, "not ready within"),
+        ("early", "Early", PluginStatus.LOAD_ERROR, "RuntimeError: no context at all"),
+        ("nothing", "Nothing", PluginStatus.LOAD_ERROR, "AttributeError"),
+        ("odd", "Odd", PluginStatus.SELF_CHECK_FAILED, "odd"),
     ],
 )
 async def test_a_plugin_that_does_not_open_is_a_status_and_the_others_serve(
     name, attribute, status, reason
 ):
     records = discover([point(name, attribute), point("good", "Good")])
-    async with open_plugins(records, {}, context, timeout=0.05) as opened:
+    async with open_plugins(records, SETTINGS, context, LOG, timeout=0.05) as opened:
         assert set(opened.sources) == {"good"}
         broken = next(r for r in opened.records if r.name == name)
         assert broken.status is status
@@ -144,6 +187,33 @@ async def test_a_plugin_that_does_not_open_is_a_status_and_the_others_serve(
 
 async def test_two_plugins_that_serve_the_same_thing_are_a_config_error_of_the_second():
     records = discover([point("good", "Good"), point("twin", "Twin")])
-    async with open_plugins(records, {}, context) as opened:
+    async with open_plugins(records, SETTINGS, context, LOG) as opened:
         assert opened.records[1].status is PluginStatus.CONFIG_ERROR
         assert opened.records[1].reason == "another plugin serves good already"
+
+
+async def test_a_plugin_whose_settings_must_be_given_and_are_not_is_disabled():
+    async with open_plugins(discover([point("good", "Good")]), {}, context, LOG) as opened:
+        assert opened.records[0].status is PluginStatus.DISABLED
+        assert "plugins.good" in opened.records[0].reason
+
+
+async def test_a_plugin_that_does_not_close_does_not_keep_the_others_from_it():
+    Good.closed = False
+    records = discover([point("clinging", "Clinging"), point("good", "Good")])
+    with capture_logs() as logs:
+        async with open_plugins(records, SETTINGS, context, LOG):
+            pass
+    assert Good.closed
+    assert [entry["plugin"] for entry in logs] == ["clinging"]
+
+
+def test_a_plugin_that_exits_at_import_is_a_load_error(monkeypatch):
+    class Leaving:
+        name = "leaving"
+
+        def load(self):
+            raise SystemExit(3)
+
+    (record,) = discover([Leaving()])
+    assert record.status is PluginStatus.LOAD_ERROR

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from repaintd.core.binding import PolicyType, RefreshPolicy, SourceConfig
-from repaintd.core.fingerprint import render_fingerprint
+from repaintd.core.fingerprint import configured_fingerprint, render_fingerprint
 from repaintd.core.mapping import mapping_fingerprint
-from repaintd.core.schedule import NEVER, next_on_grid
-from repaintd.core.state import BindingState
-from repaintd.runtime.catalogue import Catalogue, first_due, forget_image, outdated, plan
+from repaintd.core.schedule import NEVER
+from repaintd.core.state import BindingState, StoredImage, Trigger
+from repaintd.core.view import View
+from repaintd.runtime.catalogue import Catalogue
+from repaintd.runtime.resumption import first_due, trigger_of
 from repaintd.testing import sample_binding, sample_template
 
 NOW = 1_767_225_600.0
@@ -28,10 +30,12 @@ def entry(binding=None, state: BindingState | None = None, template=None):
 def drawn(**changes) -> BindingState:
     """The state of a binding whose last run went well."""
     binding, template, variables = sample_binding(), sample_template(), {"title": "Hello"}
+    mapping = mapping_fingerprint(binding, template)
     state = BindingState(
         uid="card",
         source_fingerprint=binding.source.fingerprint,
-        mapping_fingerprint=mapping_fingerprint(binding, template),
+        mapping_fingerprint=mapping,
+        attempted=configured_fingerprint(binding, template, mapping),
         render_fingerprint=render_fingerprint(variables, template, binding.output),
         variables=variables,
         last_attempt_at=NOW - 100,
@@ -63,9 +67,40 @@ def test_a_restart_forgets_no_back_off():
 
 def test_a_failing_binding_that_never_had_data_keeps_its_back_off_too():
     failing = BindingState(
-        uid="card", last_attempt_at=NOW - 5, error_count=1, next_due_at=NOW + 20, due_reason="retry"
+        uid="card",
+        attempted=drawn().attempted,
+        last_attempt_at=NOW - 5,
+        error_count=1,
+        next_due_at=NOW + 20,
+        due_reason="retry",
     )
     assert first_due(entry(state=failing), NOW, 1).at == NOW + 20
+
+
+def test_a_failing_binding_that_was_corrected_is_tried_at_once():
+    failing = BindingState(
+        uid="card",
+        attempted=drawn().attempted,
+        last_attempt_at=NOW - 5,
+        error_count=9,
+        next_due_at=NOW + 250,
+        due_reason="retry",
+    )
+    corrected = sample_binding(source=SourceConfig(type="http", spec=None, fingerprint="right"))
+    assert first_due(entry(corrected, failing), NOW, 1).reason == "changed"
+
+
+@pytest.mark.parametrize("reason", ["retry", "cache_control", "policy", "retry_after"])
+def test_a_due_time_that_no_policy_can_have_made_is_not_believed(reason: str):
+    ahead = drawn(next_due_at=NOW + 50 * 365 * 86_400, due_reason=reason)
+    assert first_due(entry(state=ahead), NOW, 1).at < NOW + 1
+
+
+def test_what_cache_control_put_off_stays_put_off_while_the_policy_is_etag():
+    later = drawn(next_due_at=NOW + 80_000, due_reason="cache_control")
+    etag = sample_binding(refresh=RefreshPolicy(type=PolicyType.ETAG))
+    assert first_due(entry(etag, later), NOW, 1).at == NOW + 80_000
+    assert first_due(entry(state=later), NOW, 1).at < NOW + 1
 
 
 def test_polls_missed_while_the_daemon_was_down_are_made_up_spread_out():
@@ -93,22 +128,24 @@ def test_a_changed_binding_runs_at_once(changes):
 
 def test_a_changed_template_is_drawn_at_once():
     changed = entry(state=drawn(), template=sample_template(fingerprint="template-2"))
-    assert outdated(changed)
+    assert changed.outdated
     assert first_due(changed, NOW, 1).reason == "changed"
 
 
 def test_a_missing_file_is_drawn_again():
-    found = entry(state=drawn())
-    assert not outdated(found)
-    forget_image(found)
-    assert outdated(found)
+    image = StoredImage(
+        etag="e", size=1, format="png", media_type="image/png", width=1, height=1, published_at=NOW
+    )
+    found = entry(state=drawn(image=image))
+    assert not found.outdated
+    found.forget_image()
+    assert found.outdated
 
 
 def test_a_lowered_ttl_counts_at_once():
     binding = sample_binding(refresh=RefreshPolicy(ttl_seconds=60))
     far = drawn(next_due_at=NOW + 3000)
-    due = first_due(entry(binding, far), NOW, 1)
-    assert due.at == next_on_grid("card", 60, NOW + 30)
+    assert first_due(entry(binding, far), NOW, 1).at < NOW + 1
 
 
 def test_a_binding_that_began_to_poll_gets_a_time():
@@ -134,5 +171,25 @@ def test_states_that_nobody_needs_any_more_are_named_and_the_others_moved():
 
 def test_what_was_planned_is_remembered():
     found = entry(state=drawn())
-    plan(found, NEVER)
+    found.plan(NEVER)
     assert found.state.next_due_at is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "source", "reason", "trigger"),
+    [
+        ("ttl", "http", "policy", Trigger.TTL),
+        ("etag", "http", "retry", Trigger.ETAG),
+        ("etag", "http", "first", Trigger.ETAG),
+        ("manual", "http", "retry", Trigger.MANUAL),
+        ("manual", "static", "first", Trigger.UPDATE),
+        ("ttl", "http", "changed", Trigger.UPDATE),
+    ],
+)
+def test_a_run_is_called_by_what_made_it(policy, source, reason, trigger):
+    binding = sample_binding(
+        refresh=RefreshPolicy(type=PolicyType(policy)),
+        source=SourceConfig(type=source, spec=None, fingerprint="f"),
+    )
+    state = BindingState(uid="card", due_reason=reason)
+    assert trigger_of(View(binding=binding, state=state)) is trigger

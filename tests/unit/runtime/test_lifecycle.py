@@ -5,20 +5,31 @@ import os
 import resource
 import signal
 
+import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from repaintd.runtime.lifecycle import raise_descriptor_limit, stop_on_signals
+from repaintd.runtime.lifecycle import HANDLED, raise_descriptor_limit, stop_on_signals
 
 
-async def test_the_first_signal_asks_to_stop_and_the_second_has_its_own_effect():
+@pytest.fixture(autouse=True)
+def signals():
+    """As they were before the test."""
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", HANDLED)
+async def test_the_first_signal_asks_to_stop_and_the_second_kills(number: signal.Signals):
     stop = asyncio.Event()
     with capture_logs() as logs, stop_on_signals(stop, structlog.get_logger()):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         async with asyncio.timeout(5):
             await stop.wait()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    assert logs[0]["signal"] == "SIGTERM"
+        assert {signal.getsignal(each) for each in HANDLED} == {signal.SIG_DFL}
+    assert logs[0]["signal"] == number.name
 
 
 async def test_handlers_are_gone_afterwards():

@@ -7,15 +7,17 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from repaintd.core.binding import OnError, RefreshPolicy
-from repaintd.core.fetch import Fetched, NotModified, Validators
+from repaintd.core.binding import OnError, PolicyType, RefreshPolicy
+from repaintd.core.fetch import Fetched, NoDocument, NotModified, Validators
+from repaintd.core.image import RenderedImage
+from repaintd.core.pipeline import render_job
 from repaintd.core.state import Trigger
 from repaintd.errors import FetchFailed, PublishFailed, StoreUnavailable
 from repaintd.metrics import Metrics
 from repaintd.runtime.catalogue import Catalogue
 from repaintd.runtime.limits import FetchLimits
 from repaintd.runtime.refresher import Refresher
-from repaintd.runtime.steps import MeasuredSteps, NoRenderer
+from repaintd.runtime.steps import DRAWN_AHEAD, MeasuredSteps, NoRenderer
 from repaintd.testing import (
     FakeClock,
     FakeEngine,
@@ -29,6 +31,9 @@ from repaintd.testing import (
 
 HELLO = Fetched(document={"title": "Hello"}, body_hash="1", validators=Validators(etag='"1"'))
 NEW = Fetched(document={"title": "New"}, body_hash="2", validators=Validators(etag='"2"'))
+
+
+MANUAL = RefreshPolicy(type=PolicyType.MANUAL)
 
 
 class Daemon:
@@ -70,7 +75,7 @@ class Daemon:
         )
 
     async def run(self, trigger: Trigger = Trigger.TTL) -> float | None:
-        return await self.refresher.run("card", trigger, self.clock.now())
+        return await self.refresher.run("card", trigger, 0.0)
 
     @property
     def state(self):
@@ -149,7 +154,101 @@ async def test_a_bug_in_one_refresh_is_a_failure_of_that_binding_only():
     with capture_logs() as logs:
         await daemon.run()
     assert daemon.state.last_error_reason == "internal"
-    assert any(entry["log_level"] == "error" for entry in logs)
+    assert daemon.state.last_error_stage == "fetch"
+    assert daemon.tally.fetches_error == 1
+    assert any("exc_info" in entry and entry["exc_info"] for entry in logs)
+
+
+@pytest.mark.parametrize("part", ["expand", "render", "publish"])
+async def test_a_bug_in_any_step_is_a_failure_of_its_stage(part: str):
+    policy = RefreshPolicy(on_error=OnError.SERVE_DEFAULT)
+    daemon = Daemon(binding=sample_binding(refresh=policy))
+
+    async def explode(*_):
+        raise ZeroDivisionError
+
+    owner = {"expand": "_engine", "render": "_renderer", "publish": "_images"}[part]
+    setattr(getattr(daemon.refresher._steps, owner), part, explode)
+    await daemon.run()
+    stage = "publish" if part == "publish" else "render"
+    assert (daemon.state.last_error_stage, daemon.state.last_error_reason) == (stage, "internal")
+
+
+async def test_a_bug_in_recording_puts_the_binding_off_and_stops_nothing():
+    daemon = Daemon()
+
+    async def explode(state, events=()):
+        raise TypeError("not JSON")
+
+    daemon.store.commit = explode
+    with capture_logs() as logs:
+        due = await daemon.run()
+    assert due is not None
+    assert due > daemon.clock.now()
+    assert daemon.state.last_error_reason == "internal"
+    assert any(entry["event"].startswith("refresh broke") for entry in logs)
+
+
+async def test_a_source_that_does_not_end_is_cut_off(monkeypatch):
+    monkeypatch.setattr("repaintd.runtime.steps.GRACE", 0.01)
+    daemon = Daemon()
+    daemon.refresher._steps._timeout = 0.01
+    daemon.source.fetch = lambda request: asyncio.Event().wait()
+    await daemon.run()
+    assert (daemon.state.last_error_stage, daemon.state.last_error_reason) == ("fetch", "timeout")
+
+
+async def test_more_refreshes_than_the_renderer_takes_wait_for_their_turn():
+    daemon = Daemon()
+    drawing, most = 0, 0
+
+    async def render(job):
+        nonlocal drawing, most
+        drawing += 1
+        most = max(most, drawing)
+        await asyncio.sleep(0)
+        drawing -= 1
+        return RenderedImage(body=b"x", media_type="image/png", width=1, height=1)
+
+    daemon.renderer.render = render
+    steps = daemon.refresher._steps
+    job = render_job(daemon.refresher._work(daemon.catalogue.entry("card"), Trigger.TTL, 0), "x")
+    await asyncio.gather(*(steps.render(job) for _ in range(200)))
+    assert most == DRAWN_AHEAD
+
+
+async def test_recovery_by_a_304_ends_the_default_image_too():
+    policy = RefreshPolicy(on_error=OnError.SERVE_DEFAULT)
+    daemon = Daemon(binding=sample_binding(refresh=policy, defaults={"title": "n/a"}))
+    await daemon.run()
+    daemon.source.then(FetchFailed("down", reason="network"))
+    await daemon.run()
+    assert daemon.defaults.files
+    daemon.source.then(NotModified(validators=HELLO.validators))
+    await daemon.run()
+    assert daemon.state.error_count == 0
+    assert daemon.defaults.files == {}
+
+
+async def test_unchanged_data_behind_a_200_is_not_worth_a_commit():
+    daemon = Daemon()
+    await daemon.run()
+    await daemon.run()
+    assert daemon.store.notes == 1
+    assert len(daemon.store.events) == 1
+
+
+async def test_nobody_waits_for_an_image_that_only_a_trigger_can_bring():
+    daemon = Daemon(NoDocument(), binding=sample_binding(refresh=MANUAL))
+    await daemon.run()
+    assert await daemon.refresher.wait_for_image("card", 60) is False
+
+
+async def test_every_failure_is_counted_by_stage_and_reason():
+    daemon = Daemon(FetchFailed("Data source returned 500", reason="status"))
+    await daemon.run()
+    await daemon.run()
+    assert daemon.metrics._failures["card"] == {("fetch", "status"): 2}
 
 
 async def test_a_source_that_no_plugin_serves_fails_with_the_way_out():

@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from repaintd.core.state import Trigger
 from repaintd.runtime.scheduler import Scheduler
@@ -22,7 +24,7 @@ class Runs:
         self.next_due: float | None = None
         self.change = asyncio.Condition()
 
-    async def __call__(self, uid: str, trigger: Trigger, due_at: float) -> float | None:
+    async def __call__(self, uid: str, trigger: Trigger, lag: float) -> float | None:
         self.now_running += 1
         self.most_running = max(self.most_running, self.now_running)
         async with self.change:
@@ -74,7 +76,7 @@ async def test_a_run_tells_when_the_next_one_is():
         scheduler.set("a", clock.now())
         await runs.until(1)
         await settle()
-        assert scheduler._timetable.at("a") == clock.now() + 50
+        assert scheduler._timetable.at("a") == clock.monotonic() + 50
 
 
 async def test_triggers_during_a_run_cause_exactly_one_more():
@@ -128,19 +130,59 @@ async def test_draining_starts_nothing_new_and_waits_for_what_runs():
         assert [uid for uid, _ in runs.started] == ["a"]
 
 
-async def test_a_clock_set_forward_starts_no_herd():
+@pytest.mark.parametrize("step", [86_400, -86_400])
+async def test_a_clock_that_is_set_starts_no_herd_and_loses_no_trigger(step: float):
     clock, runs = FakeClock(), Runs()
     async with serving(runs, clock) as scheduler:
-        await settle()
         for n in range(20):
-            scheduler.set(f"b{n}", clock.now() + 50 + n)
+            scheduler.set(f"b{n}", clock.now() + 50)
         await settle()
-        clock.set_wall(clock.now() + 86_400)
-        scheduler.set("canary", clock.now())
+        clock.set_wall(clock.now() + step)
+        assert scheduler.trigger("triggered", Trigger.WEBHOOK) is True
+        await runs.until(1)
+        await settle()
+        assert runs.started == [("triggered", Trigger.WEBHOOK)]
+        clock.advance(50)
         scheduler._wake.set()
+        await runs.until(21)
+
+
+async def test_a_time_that_is_set_during_a_run_counts_after_it():
+    clock, runs = FakeClock(), Runs()
+    runs.gate.clear()
+    runs.next_due = clock.now() + 300
+    async with serving(runs, clock) as scheduler:
+        scheduler.set("a", clock.now())
+        scheduler.set("b", clock.now())
+        await runs.until(2)
+        scheduler.set("a", clock.now() + 10)
+        scheduler.remove("b")
         await settle()
-        assert len(runs.started) == 0
-        assert scheduler._timetable.at("b0") == clock.now() + 50
+        assert runs.most_running == 2
+        runs.gate.set()
+        await settle()
+        assert scheduler._timetable.at("a") == clock.monotonic() + 10
+        assert scheduler._timetable.at("b") is None
+        assert scheduler.running == 0
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), asyncio.CancelledError()])
+async def test_a_run_that_breaks_is_due_again_and_stops_nothing(error: BaseException):
+    clock, runs = FakeClock(), Runs()
+
+    async def run(uid: str, trigger: Trigger, lag: float) -> float | None:
+        if uid == "broken":
+            raise error
+        return await runs(uid, trigger, lag)
+
+    async with serving(run, clock) as scheduler:
+        with capture_logs() as logs:
+            scheduler.set("broken", clock.now())
+            scheduler.set("well", clock.now())
+            await runs.until(1)
+            await settle()
+        assert scheduler._timetable.at("broken") == clock.monotonic() + 60
+        assert [entry["log_level"] for entry in logs] == ["error"]
 
 
 async def test_a_thousand_due_at_once_all_run():
