@@ -11,6 +11,8 @@ from repaintd_chromium.settings import ChromiumSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from repaintd.plugin import Finding
+
 __all__ = ["Chromium", "ChromiumSettings"]
 
 
@@ -40,13 +42,8 @@ class Chromium:
 
     async def diagnose(
         self, settings: ChromiumSettings, context: PluginContext
-    ) -> list[tuple[str, bool, str, str]]:
-        """What works here, for `repaintd doctor`.
-
-        Returns:
-            Per check: its name, whether it is well, what was found, the command that mends it.
-        """
+    ) -> list[Finding]:
+        """What works here, for `repaintd doctor`."""
         from repaintd_chromium import diagnose  # noqa: PLC0415 - see above
 
-        findings = await diagnose.examine(context, lambda: self.open(settings, context))
-        return list(findings)
+        return await diagnose.examine(context, lambda: self.open(settings, context))

@@ -118,30 +118,29 @@ async def test_a_browser_that_does_not_start_is_a_plugin_error_and_leaves_nothin
 @pytest.mark.chromium
 async def test_the_doctor_finds_everything_well(bench: Any) -> None:
     findings = await Chromium().diagnose(ChromiumSettings(), bench.context())
-    assert [(check, ok) for check, ok, _, _ in findings] == [
+    assert [(each.check, each.ok) for each in findings] == [
         ("browser", True),
         ("user namespaces", True),
         ("sandbox", True),
         ("drawing", True),
     ]
-    assert "Chrom" in findings[0][2]
+    assert "Chrom" in findings[0].detail
 
 
 async def test_the_doctor_without_a_browser_names_the_command(bench: Any) -> None:
     context = bench.context(browser="/no/such/browser")
     findings = await Chromium().diagnose(ChromiumSettings(), context)
-    check, ok, found, remedy = findings[0]
-    assert (check, ok) == ("browser", False)
-    assert "/no/such/browser" in found
-    assert "install" in remedy
-    assert "drawing" not in [finding[0] for finding in findings]
+    assert (findings[0].check, findings[0].ok) == ("browser", False)
+    assert "/no/such/browser" in findings[0].detail
+    assert "install" in findings[0].remedy
+    assert "drawing" not in [finding.check for finding in findings]
 
 
 @pytest.mark.chromium
 @pytest.mark.usefixtures("no_namespaces")
 async def test_the_doctor_without_namespaces_says_why(bench: Any) -> None:
     findings = await Chromium().diagnose(ChromiumSettings(), bench.context())
-    assert [(check, ok) for check, ok, _, _ in findings] == [
+    assert [(each.check, each.ok) for each in findings] == [
         ("browser", True),
         ("user namespaces", False),
         ("sandbox", False),
@@ -152,7 +151,7 @@ async def test_the_doctor_without_namespaces_says_why(bench: Any) -> None:
 @pytest.mark.usefixtures("no_namespaces")
 async def test_the_doctor_does_not_call_an_open_door_well(bench: Any) -> None:
     findings = await Chromium().diagnose(ChromiumSettings(), bench.context(allow_unsandboxed=True))
-    assert [(check, ok) for check, ok, _, _ in findings[2:]] == [
+    assert [(each.check, each.ok) for each in findings[2:]] == [
         ("sandbox", False),
         ("drawing", True),
     ]
