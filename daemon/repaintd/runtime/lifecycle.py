@@ -28,10 +28,10 @@ def stop_on_signals(stop: asyncio.Event, log: Any) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
     def on_signal(received: signal.Signals) -> None:
-        log.info("stopping; a second signal kills", signal=received.name)
         restore()
         for number in HANDLED:  # Python's own answer to SIGINT would only raise, somewhere
             signal.signal(number, signal.SIG_DFL)
+        log.info("stopping; a second signal kills", signal=received.name)  # now it is true
         stop.set()
 
     for number in HANDLED:
