@@ -36,12 +36,17 @@ class SourceServer:
         self.answers: Counter[int] = Counter()
         self.port = 0
         self.counting = False
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
 
     async def answer(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
+        self.asked += 1
+        await self.gate.wait()
         if self.status != 200:
             self.answers[self.status] += 1
             return web.Response(status=self.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -22,7 +23,9 @@ def example(home):
     shutil.rmtree(target)
     shutil.copytree(CONFIG, target)
     for path in target.rglob("*.yaml"):
-        path.write_text(path.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
+        text = path.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+        text = text.replace("minTtlSeconds: 60", "minTtlSeconds: 1")
+        path.write_text(text.replace("ttlSeconds: 60", "ttlSeconds: 2"))
     return home
 
 
@@ -47,9 +50,20 @@ async def test_within_a_minute_real_images_of_all_formats_lie_in_the_output_dire
         assert [b["uid"] for b in bindings if b["status"] == "paused"]
 
 
-async def test_the_self_portrait_polls_the_daemon_itself(example):
+async def test_the_daemon_polls_itself_and_is_told_when_nothing_changed(example):
     async with example.running():
         await example.until(lambda: example.events("binding.updated", "self-portrait"), 60)
-        metrics = await example.metrics()
-        name = 'repaintd_fetches_total{binding="self-portrait",result="modified"}'
-        assert metrics[name] >= 1
+        await example.until(lambda: example.events("binding.updated", "datasheet"), 60)
+
+        async def asked() -> dict[str, float]:
+            name = 'repaintd_fetches_total{binding="datasheet",result="not_modified"}'
+            metrics = await example.metrics()
+            skipped = metrics['repaintd_work_skipped_total{binding="datasheet",level="fetch"}']
+            return {"not_modified": metrics[name], "skipped": skipped}
+
+        for _ in range(100):
+            if (await asked())["not_modified"] >= 2:
+                break
+            await asyncio.sleep(0.2)
+        counts = await asked()
+        assert counts["not_modified"] == counts["skipped"] >= 2

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sqlite3
+from typing import Any
 
 import aiohttp
 import pytest
@@ -64,15 +65,21 @@ async def test_a_restart_draws_nothing_that_is_unchanged_and_forgets_no_back_off
     home.bind(home.http_binding("good", source.url("good"), ttl=600), bad)
     async with home.running():
         await home.until(lambda: home.events("binding.updated") and home.events("binding.failed"))
-    modified = (home.output / "good.png").stat().st_mtime_ns
+        before = await status(home)
+    asked = sum(source.answers.values())
     async with home.running():
-        _, _, body = await home.get("/status.json")
-        status = {binding["uid"]: binding for binding in json.loads(body)["bindings"]}
-        assert status["bad"]["errorCount"] >= 1
-        assert status["bad"]["dueReason"] == "retry"
-        assert status["good"]["renders"]["ok"] == 0
-        assert status["good"]["lastRenderAt"] is not None
-    assert (home.output / "good.png").stat().st_mtime_ns == modified
+        after = await status(home)
+        assert after["bad"]["errorCount"] >= 1
+        assert after["bad"]["dueReason"] == "retry"
+        assert after["good"]["dueReason"] == "policy"
+        for key in ("nextRefreshAt", "lastRenderAt", "lastFetchAt", "image"):
+            assert after["good"][key] == before["good"][key], key
+    assert sum(source.answers.values()) == asked
+
+
+async def status(home) -> dict[str, dict[str, Any]]:
+    _, _, body = await home.get("/status.json")
+    return {binding["uid"]: binding for binding in json.loads(body)["bindings"]}
 
 
 async def test_a_missing_file_and_a_changed_template_are_drawn_without_a_fetch(home, source):
@@ -150,12 +157,17 @@ async def test_another_format_takes_the_place_of_the_old_one(home, source):
 
 async def test_sigterm_finishes_what_runs_and_exits_with_0(home, source):
     source.documents["card"] = {"title": "Hello"}
+    source.gate.clear()
     home.bind(home.http_binding("card", source.url("card")))
     async with home.running():
-        await home.until(lambda: home.events("binding.updated"))
+        await home.until(lambda: source.asked)
         home.signal(signal.SIGTERM)
+        await home.until(lambda: home.said("stopping; a second signal kills"))
+        source.gate.set()
         assert await home.exit_code() == 0
+    assert home.events("binding.updated"), "the refresh that was under way came to its end"
     assert home.said("stopped")
+    assert (home.output / "card.png").exists()
     assert not [line for line in home.stderr if "Traceback" in line or "never" in line]
 
 
