@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
+
 from bench.rounds import alternate
 from bench.source_server import document
 from bench.table import Row
-
 from repaintd.core.event import UPDATED, Event
 from repaintd.core.state import BindingState
 from repaintd.runtime.clock import SystemClock
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from bench.effort import Effort
     from bench.workspace import Workspace
-
     from repaintd.store import Store
 
 WRITERS: Final = 64

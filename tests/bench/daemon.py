@@ -78,7 +78,7 @@ class Daemon:
 
     async def settle(self) -> None:
         """Wait until nothing runs, and see that nothing failed."""
-        while self.scheduler.running:  # noqa: ASYNC110 - the scheduler has no event for it
+        while self.scheduler.running:
             await asyncio.sleep(0.01)
         for view in self.parts.catalogue.all():
             if view.state.error_count:

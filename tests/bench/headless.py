@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from bench.daemon import ENVIRONMENT, loaded, quiet_log
-
 from repaintd.app import run_daemon
 
 

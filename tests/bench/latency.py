@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+
 from bench import plain
 from bench.rounds import percentile
 from bench.studio import open_studio

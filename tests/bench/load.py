@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 import yaml
+
 from bench.daemon import ENVIRONMENT
 from bench.rounds import alternate
 from bench.table import Row
-
 from repaintd.app import Options, load
 
 if TYPE_CHECKING:

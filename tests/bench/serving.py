@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import web
+
 from bench import seeds
 from bench.daemon import loaded, open_daemon
 from bench.processes import request_rate
 from bench.rounds import alternate
 from bench.table import Budget, Row
 from bench.workspace import free_port, uid
-
 from repaintd.app.health import DaemonHealth
 from repaintd.app.surface import open_surface
 from repaintd.core.image import RenderedImage

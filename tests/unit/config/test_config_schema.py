@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from repaintd.config import WHICH, json_schema
 from repaintd.plugin import SourceSpec, SpecModel
 
 if TYPE_CHECKING:
     from conftest import Files, Load, Problems
-
-HAVE_JSONSCHEMA = importlib.util.find_spec("jsonschema") is not None
-"""It is no dependency of ours; where it is, it is asked too."""
 
 
 class Mqtt(SpecModel):
@@ -89,10 +86,6 @@ BAD = {
 
 @pytest.mark.parametrize("which", WHICH)
 def test_schemas_say_what_the_loader_says(which: str, schemas: dict[str, dict[str, Any]]):
-    if not HAVE_JSONSCHEMA:
-        return
-    from jsonschema import Draft202012Validator
-
     Draft202012Validator.check_schema(schemas[which])
     validator = Draft202012Validator(schemas[which])
     for text in GOOD[which]:

@@ -335,7 +335,7 @@ class _Gate:
 
 async def _until_empty(output) -> None:
     async with asyncio.timeout(10):
-        while any(output.glob(".*.tmp")):  # noqa: ASYNC110 — the thread tells nobody
+        while any(output.glob(".*.tmp")):
             await asyncio.sleep(0.001)
 
 

@@ -36,7 +36,7 @@ async def test_a_note_is_written_when_the_interval_is_over(opened, make_state, t
         for number in range(1200):
             store.note(make_state(f"b{number}"))
         async with asyncio.timeout(10):
-            while len(await read_states(tmp_path / "state")) < 1200:  # noqa: ASYNC110 — nothing to await
+            while len(await read_states(tmp_path / "state")) < 1200:
                 await asyncio.sleep(0.01)
 
 

@@ -41,11 +41,11 @@ async def test_notes_wait_out_a_locked_database(opened, make_state, tmp_path):
         with closing(_other_process(tmp_path)) as other:
             other.execute("BEGIN IMMEDIATE")
             store.note(make_state(error_count=5))
-            while store.write_errors < 2:  # noqa: ASYNC110 — nothing to await
+            while store.write_errors < 2:
                 await asyncio.sleep(0.01)
             other.execute("ROLLBACK")
         async with asyncio.timeout(10):
-            while not await read_states(tmp_path / "state"):  # noqa: ASYNC110 — nothing to await
+            while not await read_states(tmp_path / "state"):
                 await asyncio.sleep(0.01)
 
 

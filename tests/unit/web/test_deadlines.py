@@ -79,7 +79,7 @@ async def test_the_head_of_a_later_request_has_its_own_deadline(house):
 
         writer.write(GET[:20])
         async with asyncio.timeout(10):
-            while not connection.overdue(soon):  # noqa: ASYNC110  (the bytes have to arrive)
+            while not connection.overdue(soon):
                 await asyncio.sleep(0.01)
         connection.dismiss()
 
@@ -169,7 +169,7 @@ async def test_the_rest_of_a_body_that_nobody_reads_is_not_taken_for_a_head(hous
         await reader.readuntil(b"ignored")
         connection, soon = the_one(house), house.listener.guard.now + 101
         writer.write(b"-other")
-        while not connection._body.is_eof():  # noqa: ASYNC110  (the bytes have to arrive)
+        while not connection._body.is_eof():
             await asyncio.sleep(0.01)
 
         assert not connection.overdue(soon)
@@ -194,7 +194,7 @@ async def test_a_reader_that_takes_nothing_is_cut(house):
 
 async def gone(house, left=0):
     """Until the house has no more than *left* connections, seen once a sweep."""
-    while house.listener.connections > left:  # noqa: ASYNC110  (there is no event to wait for)
+    while house.listener.connections > left:
         await asyncio.sleep(0.01)
 
 
