@@ -40,9 +40,7 @@ class Chromium:
         async with assembly.assembled(recipe, context) as renderer:
             yield Components(renderers={self.name: renderer})
 
-    async def diagnose(
-        self, settings: ChromiumSettings, context: PluginContext
-    ) -> list[Finding]:
+    async def diagnose(self, settings: ChromiumSettings, context: PluginContext) -> list[Finding]:
         """What works here, for `repaintd doctor`."""
         from repaintd_chromium import diagnose  # noqa: PLC0415 - see above
 

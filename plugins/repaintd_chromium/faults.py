@@ -24,7 +24,15 @@ class Lost(Exception):
 
 
 class StartFailed(Exception):
-    """A browser could not be started; the message says why and what to do."""
+    """A browser could not be started; the message says why and what to do.
+
+    Attributes:
+        unlocked: it would have run, but not locked in.
+    """
+
+    def __init__(self, message: str, *, unlocked: bool = False) -> None:
+        super().__init__(message)
+        self.unlocked = unlocked
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from repaintd_chromium.faults import StartFailed, first_line
 from repaintd_chromium.generation import Generation
 from repaintd_chromium.leash import Leash
 from repaintd_chromium.pages import Pages
-from repaintd_chromium.sandbox import OVERRIDE, why_not_sandboxed
+from repaintd_chromium.sandbox import why_not_sandboxed
 from repaintd_chromium.wrapper import browser_script, clean_environment, write_scripts
 
 if TYPE_CHECKING:
@@ -145,15 +145,16 @@ class Launcher:
             return
         why = await self._threads.run(lambda: why_not_sandboxed(generation.leash.members()))
         if why:
-            raise StartFailed(f"the browser is not locked in: {why}; {OVERRIDE}")
+            raise StartFailed(f"the browser is not locked in: {why}", unlocked=True)
 
     def _failed(self, error: Exception) -> StartFailed:
         if isinstance(error, StartFailed):
             return error
-        if isinstance(error, TimeoutError):
+        unlocked = "No usable sandbox" in str(error)
+        if unlocked:
+            said = "its sandbox cannot be set up here"
+        elif isinstance(error, TimeoutError):
             said = f"it was not ready within {START_SECONDS:.0f} s"
-        elif "No usable sandbox" in str(error):
-            said = f"its sandbox cannot be set up here; {OVERRIDE}"
         else:
             said = first_line(error)
-        return StartFailed(f"{self._recipe.browser} does not start: {said}")
+        return StartFailed(f"{self._recipe.browser} does not start: {said}", unlocked=unlocked)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.plugin import ImageFormat
 from repaintd_chromium.capture import CLEAR, capture
-from repaintd_chromium.faults import Lost
+from repaintd_chromium.faults import Lost, first_line
 from repaintd_chromium.routes import AssetDesk
 from repaintd_chromium.scripts import REPEATABLE, SETTLE, STAY_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from playwright.async_api import Browser, BrowserContext, CDPSession, Frame, Page
+    from playwright.async_api import Browser, BrowserContext, CDPSession, Error, Frame, Page
 
     from repaintd.plugin import RenderJob, Template
     from repaintd_chromium.fuse import Fuse
@@ -100,6 +100,7 @@ class WarmPage:
         self._page = await self._context.new_page()
         self._page.on("crash", self._crashed)
         self._page.on("framenavigated", self._navigated)
+        self._page.on("pageerror", self._script_failed)
         self._session = await self._context.new_cdp_session(self._page)
         await self._emulate()
         self._session.on("Page.loadEventFired", lambda _event: self._loaded.set())
@@ -201,6 +202,13 @@ class WarmPage:
 
     def _crashed(self, _page: Page) -> None:
         self._lose(Lost("the page's process ended", reason="page_crashed"))
+
+    def _script_failed(self, error: Error) -> None:
+        self._log.debug(
+            "a script of the template failed",
+            template=self._template.id,
+            error=first_line(error),
+        )
 
     def _stray(self, url: str) -> None:
         if self.key.javascript:

@@ -227,6 +227,15 @@ async def test_a_template_with_scripts_draws_what_they_make_in_time(
     assert opened(await renderer.render(job)).getpixel((50, 30)) == (0, 255, 0)
 
 
+async def test_a_script_that_fails_is_told_at_debug(
+    renderer: Renderer, make_job: Callable[..., RenderJob], logged: list[Any]
+) -> None:
+    await renderer.render(make_job("<script>nonsense()</script>", javascript=True, id="failing"))
+    (entry,) = [entry for entry in logged if entry["event"] == "a script of the template failed"]
+    assert (entry["level"], entry["template"]) == ("debug", "failing")
+    assert "nonsense is not defined" in entry["error"]
+
+
 async def test_pages_of_one_template_do_not_mix_up_their_data(
     renderer: Renderer, make_job: Callable[..., RenderJob], opened: Any
 ) -> None:

@@ -87,10 +87,14 @@ async def test_a_browser_that_does_not_prove_its_sandbox_is_refused(
     monkeypatch.setattr(
         "repaintd_chromium.launch.why_not_sandboxed", lambda _processes: "it shares the network"
     )
-    with pytest.raises(PluginError, match="not locked in: it shares the network"):
+    with pytest.raises(PluginError, match=r"it shares the network; render\.allowUnsandboxed"):
         async with bench.open():
             pytest.fail("opened")
     assert not list(bench.directory.glob("generation-*"))
+    async with bench.open(render={"allow_unsandboxed": True}) as renderer:
+        await renderer.probe()
+    (warning,) = bench.events("warning")
+    assert warning.startswith("THE BROWSER RUNS WITHOUT SANDBOX")
 
 
 @pytest.mark.chromium

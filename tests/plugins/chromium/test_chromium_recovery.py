@@ -55,7 +55,7 @@ def lives(process: Process) -> bool:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 - other processes set no events
+    while not true():
         await asyncio.sleep(0.01)
 
 

@@ -77,7 +77,7 @@ class House:
 
     async def next_after(self, before: Fake) -> Fake:
         async with asyncio.timeout(2):
-            while (now := await self.supervisor.lease()) is before:  # noqa: ASYNC110 - no event
+            while (now := await self.supervisor.lease()) is before:
                 await asyncio.sleep(0)
         return now
 
