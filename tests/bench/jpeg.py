@@ -24,11 +24,14 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
         pages = [await plain.warm_page(studio.browser, studio.origin) for _ in range(cores())]
         bare = [await plain.bare_cdp(page) for page in pages]
         fast = [partial(each.draw, fast=True) for each in bare]
+        page = await plain.warm_page(studio.browser, studio.origin)
+        plainly = plain.by_playwright(page, "jpeg")
         slow = [partial(each.draw, fast=False) for each in bare]
         rates = await alternate(
             {
                 "ours": partial(studio.rate, effort.seconds),
                 "fast": partial(plain.drawing_rate, fast, studio.markups, effort.seconds),
+                "plain": partial(plain.drawing_rate, [plainly], studio.markups, effort.seconds),
                 "slow": partial(plain.drawing_rate, slow, studio.markups, effort.seconds),
             },
             effort.rounds,
@@ -49,5 +52,12 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
             baseline=rates["slow"],
             unit="/s",
             note=f"{what}, optimizeForSpeed false",
+        ),
+        Row(
+            name="JPEG, whole refresh (3)",
+            ours=rates["ours"],
+            baseline=rates["plain"],
+            unit="/s",
+            note="baseline: one warm page, page.set_content + page.screenshot",
         ),
     ]

@@ -8,7 +8,7 @@ import itertools
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import async_playwright
 
@@ -64,11 +64,13 @@ class BareCdp:
     session: CDPSession
     frame: str
 
-    async def draw(self, markup: str, *, fast: bool) -> bytes:
-        """A JPEG of quality 90; *fast* is `optimizeForSpeed`."""
+    async def draw(self, markup: str, *, kind: str = "jpeg", fast: bool) -> bytes:
+        """A PNG, or a JPEG of quality 90; *fast* is `optimizeForSpeed`."""
         send = self.session.send
         await send("Page.setDocumentContent", {"frameId": self.frame, "html": markup})
-        how = {"format": "jpeg", "quality": 90, "optimizeForSpeed": fast}
+        how: dict[str, Any] = {"format": kind, "optimizeForSpeed": fast}
+        if kind == "jpeg":
+            how["quality"] = 90
         shot = await send("Page.captureScreenshot", how)
         return base64.b64decode(shot["data"])
 

@@ -27,10 +27,13 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
     async with open_studio(workspace, "png") as studio:
         page = await plain.warm_page(studio.browser, studio.origin)
         draw = plain.by_playwright(page, "png")
+        bare = await plain.bare_cdp(await plain.warm_page(studio.browser, studio.origin))
+        by_cdp = partial(bare.draw, kind="png", fast=False)
         rates = await alternate(
             {
                 "ours": partial(studio.rate, effort.seconds),
                 "plain": partial(plain.drawing_rate, [draw], studio.markups, effort.seconds),
+                "bare": partial(plain.drawing_rate, [by_cdp], studio.markups, effort.seconds),
             },
             effort.rounds,
         )
@@ -45,6 +48,13 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
             budget=Budget(of="ratio", at_least=2.5),
             note="fetch, map, template, Chromium, publish, durable commit; "
             "baseline: one warm page, page.set_content + page.screenshot",
+        ),
+        Row(
+            name="PNG, whole refresh (2)",
+            ours=rates["ours"],
+            baseline=rates["bare"],
+            unit="/s",
+            note="baseline: bare CDP in one warm page, Chromium's own PNG",
         ),
         _bytes("PNG, bytes", pairs, Budget(of="ratio", at_most=0.8)),
         _bytes("PNG, bytes with a bright gradient", [bright]),
