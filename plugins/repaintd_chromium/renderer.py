@@ -62,22 +62,26 @@ class ChromiumRenderer:
         check_size(job)
         async with self._turns.turn():
             start = asyncio.get_running_loop().time()
-            deadline = start + job.timeout
-            body = await self._take_picture(job, deadline)
-        try:
-            async with asyncio.timeout_at(deadline):
-                image = await self._encoder.finish(job, body)
-        except TimeoutError as error:
-            raise _too_slow(job) from error
-        return replace(image, seconds=asyncio.get_running_loop().time() - start)
+            body = await self._take_picture(job, start + job.timeout)
+        return await self._finish(job, body, start)
 
     async def probe(self) -> None:
-        """Draw 10 x 10 pixels.
+        """Draw 10 x 10 pixels, past all that wait: many waiting does not mean that it is broken.
 
         Raises:
             RenderFailed: that does not work now.
         """
-        await self.render(PROBE)
+        start = asyncio.get_running_loop().time()
+        body = await self._take_picture(PROBE, start + PROBE.timeout)
+        await self._finish(PROBE, body, start)
+
+    async def _finish(self, job: RenderJob, body: bytes, start: float) -> RenderedImage:
+        try:
+            async with asyncio.timeout_at(start + job.timeout):
+                image = await self._encoder.finish(job, body)
+        except TimeoutError as error:
+            raise _too_slow(job) from error
+        return replace(image, seconds=asyncio.get_running_loop().time() - start)
 
     async def _take_picture(self, job: RenderJob, deadline: float) -> bytes:
         try:

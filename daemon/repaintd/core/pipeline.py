@@ -33,8 +33,10 @@ MAX_CONDITIONAL_AGE: Final = 86_400.0  # one full fetch a day, lest a broken 304
 class Steps(Protocol):
     """The four steps that leave the process; each fails with the RefreshFailed of its stage."""
 
-    async def fetch(self, binding: Binding, validators: Validators) -> FetchResult:
-        """Ask the source."""
+    async def fetch(
+        self, binding: Binding, validators: Validators, *, failing: bool
+    ) -> FetchResult:
+        """Ask the source; *failing* when the last attempt failed."""
 
     async def expand(self, template: Template, variables: Mapping[str, Any]) -> str:
         """Put the variables into the markup."""
@@ -163,7 +165,8 @@ async def _fetch(work: Work, steps: Steps) -> FetchResult | None:
     if known and work.trigger is Trigger.UPDATE:
         return None
     conditional = known and _may_be_conditional(work)
-    return await steps.fetch(work.binding, work.state.validators if conditional else NO_VALIDATORS)
+    validators = work.state.validators if conditional else NO_VALIDATORS
+    return await steps.fetch(work.binding, validators, failing=work.state.error_count > 0)
 
 
 def _variables_stand(work: Work) -> bool:

@@ -147,13 +147,28 @@ class Door:
             left = request.timeout - (clock() - started)
             if left <= 0:
                 raise failure_of(TimeoutError(), hop.target, request.timeout)
-            response = await self._exchange(hop, request, left)
+            response = await self._exchange_elsewhere(first, hop, request, left)
             if response.status not in redirect.STATUSES:
                 return _asked(response, hop)
         raise HttpFailed(
             f"{first.target.origin}: more than {request.max_redirects} redirects",
             reason="redirect",
         )
+
+    async def _exchange_elsewhere(
+        self, first: Hop, hop: Hop, request: HttpRequest, seconds: float
+    ) -> HttpResponse:
+        """Like `_exchange`; who is sent to a forbidden place is not told how to allow it."""
+        try:
+            return await self._exchange(hop, request, seconds)
+        except HttpFailed as failure:
+            if failure.reason != "egress_denied":
+                raise
+            what = str(failure).partition("; ")[0]
+            raise HttpFailed(
+                f"{first.target.origin} redirects to {what}; such redirects are not followed",
+                reason=failure.reason,
+            ) from None
 
     async def _exchange(self, hop: Hop, request: HttpRequest, seconds: float) -> HttpResponse:
         target = hop.target

@@ -232,7 +232,9 @@ class Refresher:
             return False
         entry.state = settled.state
         self._metrics.count_event(event.name)
-        self._log.info(
+        first = event.data.get("retryCount", 1) == 1
+        say = self._log.info if first else self._log.debug  # a failure is told once
+        say(
             event.name,
             event_id=event.id,
             binding=event.uid,

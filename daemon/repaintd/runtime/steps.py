@@ -64,7 +64,9 @@ class MeasuredSteps:
         self._max_bytes = max_bytes
         self._drawing = asyncio.Semaphore(DRAWN_AHEAD)
 
-    async def fetch(self, binding: Binding, validators: Validators) -> FetchResult:
+    async def fetch(
+        self, binding: Binding, validators: Validators, *, failing: bool = False
+    ) -> FetchResult:
         """Ask the source, when its turn has come."""
         source = self._sources.get(binding.source.type)
         if source is None:
@@ -81,11 +83,11 @@ class MeasuredSteps:
             max_bytes=self._max_bytes,
         )
         host = binding.source.host
-        await self._limits.take(host)
+        await self._limits.take(host, failing=failing)
         try:
             return await self._asked(source, request)
         finally:
-            self._limits.give(host)
+            self._limits.give(host, failing=failing)
 
     async def _asked(self, source: Source, request: FetchRequest) -> FetchResult:
         started = self._clock.monotonic()

@@ -55,7 +55,7 @@ class World:
         self.now = NOW
         self.events = []
 
-    async def fetch(self, binding, validators):
+    async def fetch(self, binding, validators, *, failing):
         from repaintd.core.fetch import FetchRequest
 
         return await self.source.fetch(

@@ -359,3 +359,19 @@ async def test_a_304_ends_a_refresh_without_another_look_once_the_image_is_known
     assert daemon.state.variables is variables
     assert daemon.state.validators == HELLO.validators
     assert daemon.tally.skipped_fetch == 1
+
+
+async def test_sources_that_hang_leave_a_turn_of_their_host_to_those_that_answer():
+    limits = FetchLimits(concurrency=9, per_host=2)
+    await limits.take("h", failing=True)
+    hanging = asyncio.create_task(limits.take("h", failing=True), name="hanging")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await limits.take("h")
+    assert not hanging.done()
+    limits.give("h", failing=True)
+    async with asyncio.timeout(1):
+        await hanging
+    limits.give("h", failing=True)
+    limits.give("h")
+    assert limits._hosts == {}
