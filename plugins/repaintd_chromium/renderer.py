@@ -123,8 +123,9 @@ class ChromiumRenderer:
             async with asyncio.timeout_at(deadline):
                 return await self._supervisor.lease()
         except TimeoutError as error:
+            trouble = self._supervisor.trouble or "it is being replaced"
             raise RenderFailed(
-                f"no browser was there for {job.timeout:g} s; `repaintd doctor` says why",
+                f"no browser was there for {job.timeout:g} s: {trouble}; see `repaintd doctor`",
                 reason="browser_unavailable",
             ) from error
 

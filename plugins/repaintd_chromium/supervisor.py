@@ -50,6 +50,9 @@ G = TypeVar("G", bound=Supervised)
 class Supervisor(Generic[G]):
     """Crash-only: a browser in doubt is killed and replaced, never mended.
 
+    Attributes:
+        trouble: why the latest start failed, while no browser has started since.
+
     Args:
         start: starts the browser with that number; raises StartFailed and leaves nothing behind.
         replaced: told the reason of each replacement and of each failed start.
@@ -75,15 +78,19 @@ class Supervisor(Generic[G]):
         self._arrived = asyncio.Event()
         self._number = 0
         self._open: set[G] = set()
+        self.trouble = ""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve until left; on entry a browser is there.
+        """Serve until left; on entry a browser is there, or was tried and is tried again.
+
+        A machine that is slow or short of memory when everything starts is no reason to draw
+        nothing until somebody restarts the daemon.
 
         Raises:
-            StartFailed: the first browser does not start.
+            StartFailed: the browser would run, but not locked in: trying again would mend nothing.
         """
-        self._current = await self._next()
+        self._current = await self._first()
         keeper = asyncio.create_task(self._keep(self._current), name="keep browser")
         keeper.add_done_callback(self._tell_end)
         try:
@@ -93,6 +100,21 @@ class Supervisor(Generic[G]):
             await asyncio.wait({keeper})
             for generation in tuple(self._open):
                 await generation.close()
+
+    async def _first(self) -> G | None:
+        try:
+            return await self._next()
+        except StartFailed as error:
+            if error.unlocked:
+                raise
+            self._failed_start(error, failures=0)
+            return None
+
+    def _failed_start(self, error: StartFailed, *, failures: int) -> None:
+        self._replaced("start_failed")
+        self.trouble = str(error)
+        if failures == 0:
+            self._log.error("no browser serves; trying on", error=self.trouble)
 
     async def lease(self) -> G:
         """The browser that serves now; waits while there is none."""
@@ -107,7 +129,8 @@ class Supervisor(Generic[G]):
         self._open.add(generation)
         return generation
 
-    async def _keep(self, current: G) -> None:
+    async def _keep(self, first: G | None) -> None:
+        current = first or await self._restart(failures=1)
         while True:
             self._current = current
             self._arrived.set()
@@ -139,18 +162,17 @@ class Supervisor(Generic[G]):
             self._log.error("the browser cannot be looked after", error=repr(error)[:300])
             current.condemn("stuck")
 
-    async def _restart(self) -> G:
-        failures = 0
+    async def _restart(self, failures: int = 0) -> G:
         while True:
+            if failures:
+                await asyncio.sleep(self._pauses[min(failures, len(self._pauses)) - 1])
             try:
                 fresh = await self._next()
             except StartFailed as error:
-                self._replaced("start_failed")
-                if failures == 0:
-                    self._log.error("no browser serves; trying on", error=str(error))
-                await asyncio.sleep(self._pauses[min(failures, len(self._pauses) - 1)])
+                self._failed_start(error, failures=failures)
                 failures += 1
             else:
+                self.trouble = ""
                 if failures:
                     self._log.info("a browser serves again", failed_starts=failures)
                 return fresh

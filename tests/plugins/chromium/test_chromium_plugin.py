@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
-from repaintd.plugin import Plugin, PluginError, Renderer
-from repaintd_chromium import Chromium, ChromiumSettings, assembly, diagnose
+from repaintd.plugin import Plugin, PluginError, Renderer, RenderFailed
+from repaintd_chromium import Chromium, ChromiumSettings, assembly, diagnose, lookup
+from repaintd_chromium.renderer import PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,25 +99,41 @@ async def test_a_browser_that_does_not_prove_its_sandbox_is_refused(
     assert warning.startswith("THE BROWSER RUNS WITHOUT SANDBOX")
 
 
+def fake(path: Path, command: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{command}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.chromium
+async def test_a_browser_that_cannot_be_locked_in_is_a_plugin_error_and_leaves_nothing(
+    bench: Any, tmp_path: Path
+) -> None:
+    browser = fake(tmp_path / "browser", "echo 'No usable sandbox!' >&2; exit 1")
+    with pytest.raises(PluginError, match="its sandbox cannot be set up"):
+        async with bench.open(render={"browser": str(browser)}):
+            pytest.fail("opened")
+    assert not list(bench.directory.glob("generation-*"))
+
+
 @pytest.mark.chromium
 @pytest.mark.parametrize(
     ("command", "message"),
-    [
-        ("exit 1", "does not start"),
-        ("echo 'No usable sandbox!' >&2; exit 1", "its sandbox cannot be set up"),
-        ("sleep 1000", "not ready within 1 s"),
-    ],
+    [("exit 1", "does not start"), ("sleep 1000", "not ready within 1 s")],
 )
-async def test_a_browser_that_does_not_start_is_a_plugin_error_and_leaves_nothing(
+async def test_promise_b2_a_browser_that_does_not_start_at_first_is_tried_again(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
 ) -> None:
     monkeypatch.setattr("repaintd_chromium.launch.START_SECONDS", 1.2)
-    browser = tmp_path / "browser"
-    browser.write_text(f"#!/bin/sh\n{command}\n")
-    browser.chmod(0o755)
-    with pytest.raises(PluginError, match=message):
-        async with bench.open(render={"browser": str(browser)}):
-            pytest.fail("opened")
+    browser = fake(tmp_path / "browser", command)
+    async with bench.open(render={"browser": str(browser)}) as renderer:
+        with pytest.raises(RenderFailed, match=message) as failure:
+            await renderer.render(replace(PROBE, timeout=0.2))
+        assert failure.value.reason == "browser_unavailable"
+        assert bench.events("error") == ["no browser serves; trying on"]
+        monkeypatch.undo()
+        fake(browser, f'exec {lookup.find_browser("auto")} "$@"')
+        await renderer.render(replace(PROBE, timeout=30.0))
     assert not list(bench.directory.glob("generation-*"))
 
 

@@ -143,9 +143,20 @@ async def test_a_browser_that_cannot_be_looked_after_is_replaced(house: House) -
         assert house.reasons == ["stuck"]
 
 
-async def test_when_the_first_start_fails_nothing_runs(house: House) -> None:
-    house.failures = [StartFailed("no browser")]
-    with pytest.raises(StartFailed, match="no browser"):
+async def test_when_the_first_start_fails_the_next_one_serves(house: House) -> None:
+    house.failures = [StartFailed("no browser"), StartFailed("no browser")]
+    async with house.supervisor.running():
+        assert house.supervisor.trouble == "no browser"
+        async with asyncio.timeout(5):
+            await house.supervisor.lease()
+        assert house.supervisor.trouble == ""
+    assert house.reasons == ["start_failed", "start_failed"]
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_browser_that_cannot_be_locked_in_is_not_tried_again(house: House) -> None:
+    house.failures = [StartFailed("no sandbox", unlocked=True)]
+    with pytest.raises(StartFailed, match="no sandbox"):
         async with house.supervisor.running():
             pytest.fail("it does not run")
     assert len(asyncio.all_tasks()) == 1
