@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ from repaintd_chromium import Chromium, ChromiumSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+
+BROWSER = os.environ.get("REPAINTD_BROWSER") or "auto"
 
 
 class NoHttp:
@@ -60,7 +64,7 @@ class Bench:
             registry=self.registry,
             log=structlog.wrap_logger(None, processors=[keep]),
             directory=self.directory,
-            render=RenderSettings(**render),
+            render=RenderSettings(**{"browser": BROWSER, **render}),
         )
 
     def open(self, *, render: Any = None, **settings: Any) -> AbstractAsyncContextManager[Renderer]:
