@@ -114,7 +114,8 @@ def _installed(machine: Machine) -> Iterator[Path]:
         found = sorted(machine.downloads.glob(pattern), key=_revision, reverse=True)
         yield from (path for path in found if _runs(path))
     for name in NAMES:
-        if path := machine.which(name):
+        path = machine.which(name)
+        if path and not _is_snap(Path(path)):
             yield Path(path)
     yield from (path for path in machine.channels if _runs(path))
 
@@ -122,6 +123,18 @@ def _installed(machine: Machine) -> Iterator[Path]:
 def _revision(path: Path) -> int:
     number = re.search(r"-(\d+)$", path.parent.parent.name)
     return int(number.group(1)) if number else 0
+
+
+def _is_snap(path: Path) -> bool:
+    """Whether it is a snap, or Ubuntu's script that advertises one: neither can be locked in."""
+    if path.resolve().name == "snap":
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return False
+    return start.startswith(b"#!") and b"snap" in start
 
 
 def _runs(path: Path) -> bool:

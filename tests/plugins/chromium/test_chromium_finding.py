@@ -64,6 +64,21 @@ def test_then_what_is_on_the_path_and_then_the_channels(tmp_path: Path, install:
     assert find_browser("auto", machine(tmp_path)) == channel
 
 
+def test_a_snap_and_the_script_that_advertises_it_are_passed_over(
+    tmp_path: Path, install: Any
+) -> None:
+    stub, snap = install("stub"), tmp_path / "bin" / "chromium"
+    stub.write_text("#!/bin/sh\necho 'requires the chromium snap; run: snap install chromium'\n")
+    snap.parent.mkdir()
+    snap.symlink_to(install("snap"))
+    real = install("real")
+    found = find_browser(
+        "auto",
+        machine(tmp_path, chromium=str(snap), chromium_browser=str(stub), google_chrome=str(real)),
+    )
+    assert found == real
+
+
 @pytest.mark.parametrize(
     ("variable", "place"),
     [("PLAYWRIGHT_BROWSERS_PATH", "b"), ("XDG_CACHE_HOME", "b/ms-playwright")],

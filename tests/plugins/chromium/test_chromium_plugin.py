@@ -159,6 +159,21 @@ async def test_the_doctor_without_a_browser_names_the_command(bench: Any) -> Non
 
 
 @pytest.mark.chromium
+async def test_the_doctor_does_not_vouch_for_a_browser_that_does_not_start(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repaintd_chromium.renderer.PROBE", replace(PROBE, timeout=0.2))
+    browser = fake(tmp_path / "browser", '[ "$1" = --version ] && echo Chromium 1.0')
+    findings = await Chromium().diagnose(ChromiumSettings(), bench.context(browser=str(browser)))
+    assert [(each.check, each.ok) for each in findings] == [
+        ("browser", True),
+        ("user namespaces", True),
+        ("drawing", False),
+    ]
+    assert "does not start" in findings[-1].detail
+
+
+@pytest.mark.chromium
 @pytest.mark.usefixtures("no_namespaces")
 async def test_the_doctor_without_namespaces_says_why(bench: Any) -> None:
     findings = await Chromium().diagnose(ChromiumSettings(), bench.context())

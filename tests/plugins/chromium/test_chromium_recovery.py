@@ -173,11 +173,11 @@ async def test_promise_b2_a_browser_that_does_not_start_poisons_nothing(
 ) -> None:
     browser = fake_browser(tmp_path / "browser", real_command())
     async with bench.open(render={"browser": str(browser)}) as renderer:
-        monkeypatch.setattr(launch, "START_SECONDS", 1.5)
+        monkeypatch.setattr(launch, "START_SECONDS", 0.7)
         fake_browser(browser, broken)
         os.kill(pick(renderer, "browser").pid, signal.SIGKILL)
         with pytest.raises(RenderFailed) as failure:
-            await renderer.render(make_job(CARD, timeout=3))
+            await renderer.render(make_job(CARD, timeout=1.5))
         assert failure.value.reason == "browser_unavailable"
         assert bench.restarts("start_failed") >= 1
         assert bench.events("error") == ["no browser serves; trying on"]
