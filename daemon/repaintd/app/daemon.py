@@ -55,6 +55,8 @@ async def run_daemon(
     notifier = Notifier.from_environ(environ)
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop, log))
+        gc.disable()  # a start makes a great many objects and no garbage
+        stack.callback(gc.enable)
         notifier.extend_timeout(START_SECONDS)
         parts = await open_parts(stack, loaded, log=log, environ=environ)
         scheduler = Scheduler(
@@ -63,12 +65,14 @@ async def run_daemon(
             clock=parts.clock,
             log=log,
         )
-        await _take_over(parts, scheduler, loaded)
+        await _take_over(parts, loaded)
         health = DaemonHealth(parts, scheduler)
         await health.look()
         listener = await open_surface(stack, parts, health)
         gc.collect()
         gc.freeze()
+        gc.enable()
+        _schedule(parts, scheduler)
         _ready(parts, listener, notifier, announce)
         ticks = _watchdog(health, notifier, watchdog_interval(environ, os.getpid()))
         end = _end(scheduler, notifier, stop, log)
@@ -82,7 +86,7 @@ def trigger_for(parts: Parts, uid: str) -> Trigger:
     return Trigger.UPDATE if view is None else trigger_of(view)
 
 
-async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None:
+async def _take_over(parts: Parts, loaded: Loaded) -> None:
     """Join configuration and memory; what is no longer configured loses its image and its state."""
     now = parts.clock.now()
     states = parts.store.states()
@@ -91,6 +95,11 @@ async def _take_over(parts: Parts, scheduler: Scheduler, loaded: Loaded) -> None
     if gone:
         await _drop(parts, gone, allowed=bool(len(parts.catalogue)) or loaded.allow_empty)
     await forget_missing(parts.catalogue, parts.images)
+
+
+def _schedule(parts: Parts, scheduler: Scheduler) -> None:
+    """Plan every first run, last of all before the scheduler turns: who is due now is not late."""
+    now = parts.clock.now()
     for entry in parts.catalogue.entries():
         due = first_due(entry, now, len(parts.catalogue))
         entry.plan(due)
@@ -156,6 +165,7 @@ async def _serve(
                 watch_files(parts.catalogue, parts.images, scheduler.trigger, parts.log),
                 name="files",
             )
+            tasks.create_task(parts.steps.watch(scheduler.interrupt), name="deadlines")
             tasks.create_task(health.watch(), name="health")
             tasks.create_task(watchdog, name="watchdog")
             tasks.create_task(end, name="signals")

@@ -41,6 +41,7 @@ class Parts:
     defaults: ImageDirectory
     tools: Tools
     catalogue: Catalogue
+    steps: MeasuredSteps
     refresher: Refresher
 
 
@@ -64,9 +65,10 @@ async def open_parts(
     tools = await open_tools(
         stack, loaded, registry, directory=state / "plugins", log=log, environ=environ
     )
+    steps = _steps(configuration, tools, images, metrics, clock)
     refresher = Refresher(
         catalogue=catalogue,
-        steps=_steps(configuration, tools, images, metrics, clock),
+        steps=steps,
         store=store,
         images=images,
         defaults=defaults,
@@ -87,6 +89,7 @@ async def open_parts(
         defaults=defaults,
         tools=tools,
         catalogue=catalogue,
+        steps=steps,
         refresher=refresher,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,7 +129,7 @@ class Door:
         hop = Hop(parse_target(request.url), request.method, request.headers, request.body)
         if not request.max_redirects:
             return await self._exchange(hop, request, request.timeout)
-        started = asyncio.get_running_loop().time()
+        started = time.monotonic()
         response = await self._exchange(hop, request, request.timeout)
         if response.status not in redirect.STATUSES:
             return response
@@ -137,14 +138,13 @@ class Door:
     async def _follow(
         self, hop: Hop, response: HttpResponse, request: HttpRequest, started: float
     ) -> HttpResponse:
-        clock = asyncio.get_running_loop().time
         first = hop
         for _ in range(request.max_redirects):
             location = response.headers.get("Location")
             if location is None:
                 return response
             hop = next_hop(hop, response.status, location)
-            left = request.timeout - (clock() - started)
+            left = request.timeout - (time.monotonic() - started)
             if left <= 0:
                 raise failure_of(TimeoutError(), hop.target, request.timeout)
             response = await self._exchange_elsewhere(first, hop, request, left)

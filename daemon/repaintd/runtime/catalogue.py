@@ -35,7 +35,11 @@ class Entry:
         self.template = template
         self.mapping_fingerprint = mapping_fingerprint(binding, template)
         self.configured = configured_fingerprint(binding, template, self.mapping_fingerprint)
-        self.drawn = False
+        self.drawn = (
+            bool(state.render_fingerprint)
+            and state.attempted == self.configured
+            and not state.error_count
+        )
 
     @property
     def binding(self) -> Binding:
@@ -62,6 +66,8 @@ class Entry:
 
     def plan(self, due: Due) -> None:
         """Remember when the binding runs next."""
+        if (due.at, due.reason) == (self.state.next_due_at, self.state.due_reason):
+            return  # after most starts nothing moves
         self.state = replace(self.state, next_due_at=due.at, due_reason=due.reason)
 
     def forget_image(self) -> None:

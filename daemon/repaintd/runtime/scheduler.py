@@ -10,6 +10,7 @@ set starts no herd and stops nothing.
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_SLEEP: Final = 30.0  # so that a scheduler that stands still is noticed
 AFTER_A_BUG: Final = 60.0
+SLACK: Final = 0.1  # seconds that a timer may be late, so that many start at one waking-up
 STARTS_PER_TURN: Final = 100  # the loop answers others between so many starts
 
 
@@ -86,6 +88,12 @@ class Scheduler:
         """Forget *uid*; a run under way ends by itself and is the last."""
         self._waiting.pop(uid, None)
         self.set(uid, None)
+
+    def interrupt(self, uid: str) -> None:
+        """Cancel the run of *uid* that is under way, if there is one."""
+        task = self._running.get(uid)
+        if task is not None:
+            task.cancel()
 
     @property
     def running(self) -> int:
@@ -154,7 +162,8 @@ class Scheduler:
         next_at = None if self._draining else self._timetable.next_at()
         seconds = LONGEST_SLEEP
         if next_at is not None:
-            seconds = min(LONGEST_SLEEP, max(0.0, next_at - self._clock.monotonic()))
+            wake_at = math.ceil(next_at / SLACK) * SLACK
+            seconds = min(LONGEST_SLEEP, max(0.0, wake_at - self._clock.monotonic()))
         self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -9,7 +9,7 @@ from repaintd.core.fetch import Fetched, FetchRequest, NotModified
 from repaintd.errors import FetchFailed, PublishFailed, RefreshFailed, RenderFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from repaintd.core.binding import Binding
     from repaintd.core.fetch import FetchResult, Validators
@@ -25,6 +25,7 @@ in which they came, however many there are: after a start that is all of them, a
 because of it. A probe of the renderer is then never far from its turn."""
 GRACE: Final = 5.0
 """A source is given this much longer than its own deadline before it is cut off."""
+SWEEP: Final = 2.0
 
 
 class MeasuredSteps:
@@ -63,6 +64,8 @@ class MeasuredSteps:
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._drawing = asyncio.Semaphore(DRAWN_AHEAD)
+        self._asking: dict[str, float] = {}
+        self._cut: set[str] = set()
 
     async def fetch(
         self, binding: Binding, validators: Validators, *, failing: bool = False
@@ -92,19 +95,48 @@ class MeasuredSteps:
     async def _asked(self, source: Source, request: FetchRequest) -> FetchResult:
         started = self._clock.monotonic()
         tally = self._metrics.tally(request.uid)
+        self._asking[request.uid] = started
         try:
-            async with asyncio.timeout(request.timeout + GRACE):
-                result = await source.fetch(request)
+            result = await source.fetch(request)
+        except asyncio.CancelledError:
+            if not self._is_cut(request.uid):
+                raise
+            tally.fetches_error += 1
+            raise _failure(FetchFailed, TimeoutError()) from None
         except Exception as error:
             tally.fetches_error += 1
             raise _failure(FetchFailed, error) from error
         finally:
+            del self._asking[request.uid]
             self._metrics.observe_fetch(self._clock.monotonic() - started)
         if isinstance(result, NotModified):
             tally.fetches_not_modified += 1
         elif isinstance(result, Fetched):
             tally.fetches_modified += 1
         return result
+
+    async def watch(self, interrupt: Callable[[str], None]) -> None:
+        """Cut off sources that do not keep their deadline, for ever. Run it as a named task.
+
+        One look at all of them now and then: a timer for each would be a tenth of a poll.
+
+        Args:
+            interrupt: cancels the refresh of a binding.
+        """
+        while True:
+            await asyncio.sleep(SWEEP)
+            latest = self._clock.monotonic() - self._timeout - GRACE
+            for uid in [uid for uid, started in self._asking.items() if started < latest]:
+                self._cut.add(uid)
+                interrupt(uid)
+
+    def _is_cut(self, uid: str) -> bool:
+        """Whether the cancellation that just arrived came from `watch`; if so, it ends here."""
+        task = asyncio.current_task()
+        if uid not in self._cut or task is None:
+            return False
+        self._cut.discard(uid)
+        return task.uncancel() == 0
 
     async def expand(self, template: Template, variables: Mapping[str, Any]) -> str:
         """Put the variables into the markup."""

@@ -124,7 +124,7 @@ async def open_store(
     directory: Path,
     *,
     clock: Clock,
-    flush_interval: float = 5.0,
+    flush_interval: float = 300.0,
     keep_events: int = 100_000,
     busy_timeout: float = 5.0,
 ) -> AsyncIterator[Store]:

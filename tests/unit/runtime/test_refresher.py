@@ -190,12 +190,33 @@ async def test_a_bug_in_recording_puts_the_binding_off_and_stops_nothing():
 
 
 async def test_a_source_that_does_not_end_is_cut_off(monkeypatch):
-    monkeypatch.setattr("repaintd.runtime.steps.GRACE", 0.01)
+    monkeypatch.setattr("repaintd.runtime.steps.SWEEP", 0.001)
     daemon = Daemon()
-    daemon.refresher._steps._timeout = 0.01
     daemon.source.fetch = lambda request: asyncio.Event().wait()
-    await daemon.run()
+    running = {"card": asyncio.create_task(daemon.run(), name="refresh:card")}
+    steps = daemon.refresher._steps
+    watch = asyncio.create_task(steps.watch(lambda uid: running[uid].cancel()), name="deadlines")
+    await asyncio.sleep(0.01)
+    assert not running["card"].done(), "it has its time"
+    daemon.clock.advance(steps._timeout + 6)
+    async with asyncio.timeout(5):
+        await running["card"]
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
     assert (daemon.state.last_error_stage, daemon.state.last_error_reason) == ("fetch", "timeout")
+    assert daemon.tally.fetches_error == 1
+    assert steps._asking == {}
+
+
+async def test_a_refresh_that_is_cancelled_from_outside_is_cancelled():
+    daemon = Daemon()
+    daemon.source.fetch = lambda request: asyncio.Event().wait()
+    task = asyncio.create_task(daemon.run(), name="refresh:card")
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert daemon.state.error_count == 0
 
 
 async def test_more_refreshes_than_the_renderer_takes_wait_for_their_turn():
