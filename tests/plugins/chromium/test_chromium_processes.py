@@ -46,7 +46,7 @@ def test_a_process_is_read_from_proc() -> None:
     assert memory_mib(me) > 1
     assert status_field(me, "Threads") >= 1
     assert status_field(me, "NoSuchField") == 0
-    assert "pytest" in " ".join(arguments(me))
+    assert "python" in " ".join(arguments(me))
 
 
 def test_what_is_not_there_reads_as_nothing() -> None:

@@ -20,6 +20,7 @@ FULL = BindingState(
     source_fingerprint="s",
     mapping_fingerprint="m",
     render_fingerprint="r",
+    attempted="a",
     validators=Validators(etag='W/"x"', last_modified="Thu, 01 Jan 1970 00:00:00 GMT"),
     body_hash="h",
     unconditional_at=1.5,
