@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from repaintd_chromium.threads import Threads
 
 START_SECONDS: Final = 20.0
+PROOFS: Final = 4
+PROOF_PAUSE: Final = 0.25
 
 BLINK_SETTINGS: Final = (
     "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,"
@@ -143,9 +145,13 @@ class Launcher:
     async def _prove_sandbox(self, generation: Generation) -> None:
         if not self._recipe.sandboxed:
             return
-        why = await self._threads.run(lambda: why_not_sandboxed(generation.leash.members()))
-        if why:
-            raise StartFailed(f"the browser is not locked in: {why}", unlocked=True)
+        why = ""
+        for _ in range(PROOFS):  # a process that begins or ends just now can read as anything
+            why = await self._threads.run(lambda: why_not_sandboxed(generation.leash.members()))
+            if not why:
+                return
+            await asyncio.sleep(PROOF_PAUSE)
+        raise StartFailed(f"the browser is not locked in: {why}", unlocked=True)
 
     def _failed(self, error: Exception) -> StartFailed:
         if isinstance(error, StartFailed):

@@ -91,7 +91,7 @@ def why_not_sandboxed(processes: Iterable[Process], me: int | str = "self") -> s
     living = [process for process in processes if process.alive]
     if any("--no-sandbox" in arguments(process) for process in living):
         return "a process of the browser runs with --no-sandbox"
-    browser = next((process for process in living if _is_browser(process)), None)
+    browser = _find_browser(living)
     renderers = [process for process in living if is_renderer(process)]
     if browser is None or not renderers:
         return "the browser's processes cannot be seen in /proc"
@@ -115,6 +115,12 @@ def _compare(browser: Process, renderers: list[Process], me: int | str) -> str:
         if status_field(renderer, "Seccomp_filters") < filters + 1:
             return "a renderer has no seccomp filter of its own"
     return ""
+
+
+def _find_browser(living: Iterable[Process]) -> Process | None:
+    """The browser itself: what it has just forked still looks like it."""
+    alike = {process.pid: process for process in living if _is_browser(process)}
+    return next((each for each in alike.values() if each.parent not in alike), None)
 
 
 def _is_browser(process: Process) -> bool:
