@@ -14,7 +14,7 @@ from repaintd.core.fetch import (
 )
 from repaintd.core.fingerprint import render_fingerprint
 from repaintd.core.image import RenderJob
-from repaintd.core.mapping import map_document
+from repaintd.core.mapping import Mapped, map_document
 from repaintd.core.state import Trigger
 from repaintd.core.template import MISSING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from repaintd.core.binding import Binding
     from repaintd.core.fetch import FetchResult, Validators
     from repaintd.core.image import PublishedImage, RenderedImage
-    from repaintd.core.state import BindingState, Fallback
+    from repaintd.core.state import BindingState
     from repaintd.core.template import Template
 
 MAX_CONDITIONAL_AGE: Final = 86_400.0  # one full fetch a day, lest a broken 304 lasts for ever
@@ -67,14 +67,6 @@ class Work:
     configured: str = ""
     drawn: bool = False
     render_timeout: float = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
-    """The variables, and why some of them fell back."""
-
-    variables: Mapping[str, Any]
-    fallbacks: tuple[Fallback, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,16 +179,14 @@ def _may_be_conditional(work: Work) -> bool:
 
 def _map(work: Work, result: FetchResult | None) -> Mapped | None:
     if isinstance(result, Fetched) and not _same_document(work, result):
-        found = map_document(work.binding, work.template, result.document)
-        return Mapped(variables=found.variables, fallbacks=found.fallbacks)
+        return map_document(work.binding, work.template, result.document)
     if isinstance(result, NoDocument):
         lenient = replace(work.template, strict=False)  # nothing is missing yet: it was not sent
         found = map_document(work.binding, lenient, MISSING)
-        if not found.complete:
-            return None
-        return Mapped(variables=found.variables, fallbacks=found.fallbacks)
+        return found if found.complete else None
     # conditions are sent only where variables stand, so a 304 always finds them
-    return Mapped(variables=work.state.variables or {}, fallbacks=work.state.fallbacks)
+    variables = dict(work.state.variables or {})
+    return Mapped(variables=variables, fallbacks=work.state.fallbacks, complete=True)
 
 
 def _same_document(work: Work, result: Fetched) -> bool:
