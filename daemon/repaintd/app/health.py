@@ -69,6 +69,9 @@ class DaemonHealth:
         except (RenderFailed, StoreUnavailable) as error:
             self._answers[name] = True
             self._seen[name] = Check(ok=False, detail=str(error))
+        except Exception as error:  # noqa: BLE001 — a plugin's bug must not end the daemon
+            self._answers[name] = True
+            self._seen[name] = Check(ok=False, detail=f"internal error: {type(error).__name__}")
         else:
             self._answers[name] = True
             self._seen[name] = Check(ok=True, detail="ok")
