@@ -77,7 +77,6 @@ async def run_daemon(
         ticks = _watchdog(health, notifier, watchdog_interval(environ, os.getpid()))
         end = _end(scheduler, notifier, stop, log)
         await _serve(parts, scheduler, health, end, ticks)
-        notifier.stopping()
 
 
 def trigger_for(parts: Parts, uid: str) -> Trigger:

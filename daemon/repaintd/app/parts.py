@@ -19,7 +19,7 @@ from repaintd.runtime.steps import MeasuredSteps
 from repaintd.store import Store, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextlib import AsyncExitStack
 
     from repaintd.app.configure import Loaded
@@ -70,12 +70,11 @@ async def open_parts(
         catalogue=catalogue,
         steps=steps,
         store=store,
-        images=images,
         defaults=defaults,
         metrics=metrics,
         clock=clock,
         log=log,
-        render_url=render_urls(configuration.settings.server.public_url),
+        public_url=configuration.settings.server.public_url.rstrip("/"),
         render_timeout=configuration.settings.render.timeout,
     )
     return Parts(
@@ -92,12 +91,6 @@ async def open_parts(
         steps=steps,
         refresher=refresher,
     )
-
-
-def render_urls(public_url: str) -> Callable[[str], str]:
-    """The public address of a stable file."""
-    base = public_url.rstrip("/")
-    return lambda filename: f"{base}/b/{filename}"
 
 
 def _steps(

@@ -93,7 +93,7 @@ class RefreshSettings(SpecModel):
     """Limits of refreshing; `timeout` in seconds, `max_bytes` after decompression."""
 
     concurrency: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
-        default=64, description="refreshes at one time"
+        default=64, description="fetches at one time"
     )
     per_host: Annotated[Whole, Field(ge=1, le=1_000)] = Field(
         default=4, description="fetches from one host at one time"

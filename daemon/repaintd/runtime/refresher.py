@@ -11,11 +11,10 @@ from repaintd.core import health, schedule
 from repaintd.core.binding import OnError
 from repaintd.core.fetch import NO_HINTS, NotModified
 from repaintd.core.pipeline import Work, draw_default, refresh
+from repaintd.core.status import image_url
 from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from repaintd.core.event import Event
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome
@@ -30,7 +29,7 @@ class Refresher:
     """Carries refreshes out. Whoever calls sees to it that one binding has one at a time.
 
     Args:
-        render_url: the public address of a binding's image.
+        public_url: where the world reaches the listener, without a slash at the end.
         defaults: where the images of `serve_default` lie, apart from the good ones.
     """
 
@@ -40,23 +39,21 @@ class Refresher:
         catalogue: Catalogue,
         steps: MeasuredSteps,
         store: StateStore,
-        images: Publisher,
         defaults: Publisher,
         metrics: Metrics,
         clock: Clock,
         log: Any,
-        render_url: Callable[[str], str],
+        public_url: str,
         render_timeout: float,
     ) -> None:
         self._catalogue = catalogue
         self._steps = steps
         self._store = store
-        self._images = images
         self._defaults = defaults
         self._metrics = metrics
         self._clock = clock
         self._log = log
-        self._render_url = render_url
+        self._public_url = public_url
         self._render_timeout = render_timeout
         self._first_images: dict[str, asyncio.Event] = {}
 
@@ -118,7 +115,7 @@ class Refresher:
     def _stamp(self, work: Work) -> health.Stamp:
         return health.Stamp(
             now=self._clock.now(),
-            render_url=self._render_url(work.binding.filename),
+            render_url=image_url(self._public_url, work.binding),
         )
 
     async def _succeeded(self, entry: Entry, work: Work, outcome: Outcome) -> None:
@@ -180,7 +177,6 @@ class Refresher:
         waiting = self._first_images.pop(uid, None)
         if waiting is not None:
             waiting.set()
-        await self._images.remove(uid, keep=work.binding.filename)
 
     async def _failed(self, entry: Entry, work: Work, failure: RefreshFailed) -> None:
         stamp = self._stamp(work)

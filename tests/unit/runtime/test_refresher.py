@@ -65,12 +65,11 @@ class Daemon:
             catalogue=self.catalogue,
             steps=steps,
             store=self.store,
-            images=self.images,
             defaults=self.defaults,
             metrics=self.metrics,
             clock=self.clock,
             log=structlog.get_logger(),
-            render_url=lambda filename: f"http://h/b/{filename}",
+            public_url="http://h",
             render_timeout=15,
         )
 
