@@ -6,6 +6,8 @@ RepaintdError
 ├── PluginError             a plugin cannot serve, with the status it ends in
 ├── StartupFailed           the daemon cannot start here; says what to do
 ├── StoreUnavailable        the state database cannot be read or written just now
+├── DocumentRefused         pushed data does not fit the binding's document
+├── DeliveryFailed          one attempt to deliver an event to a sink failed
 ├── HttpFailed              an outbound HTTP exchange gave no usable response
 └── RefreshFailed           one refresh of one binding failed, at one stage
     ├── FetchFailed         stage `fetch`: the data could not be had
@@ -62,6 +64,33 @@ class StartupFailed(RepaintdError):
 
 class StoreUnavailable(RepaintdError):
     """The state database cannot be read or written just now."""
+
+
+class DocumentRefused(RepaintdError):
+    """Pushed data does not fit: the document would be too large, or cannot be merged."""
+
+
+class DeliveryFailed(RepaintdError):
+    """One attempt to deliver an event to a sink failed.
+
+    Attributes:
+        status: the HTTP status, where there was one.
+        retry_after: seconds that the other side asked us to wait, if it did.
+        gone: the receiver wants no more of it, ever (410): the sink is given up at once.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        gone: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.gone = gone
 
 
 class HttpFailed(RepaintdError):

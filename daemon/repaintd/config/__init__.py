@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from repaintd.config.configuration import Configuration
-from repaintd.config.inbound import InboundWebhook
 from repaintd.config.load import load_configuration, secret_resolver
 from repaintd.config.problem import Problem, TemplateProblem
 from repaintd.config.schema import WHICH, json_schema
@@ -30,7 +29,6 @@ __all__ = [
     "Configuration",
     "ConfigurationError",
     "EgressSettings",
-    "InboundWebhook",
     "OutputSettings",
     "Problem",
     "Reference",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from repaintd.config.inbound import InboundWebhook
 from repaintd.core.binding import ImageFormat, OnError, OutputConfig, PolicyType, RefreshPolicy
 from repaintd.core.fingerprint import canonical
+from repaintd.core.inbound import InboundWebhook
 from repaintd.plugin import SpecModel
 
 if TYPE_CHECKING:

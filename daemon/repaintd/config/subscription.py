@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from repaintd.config.texts import HttpUrl, SecretText, TemplateId, Uid
+from repaintd.core import subscription
 from repaintd.plugin import SpecModel
 
 EventName = Literal[
@@ -17,6 +18,7 @@ EventName = Literal[
     "render.failed",
     "batch.completed",
     "batch.failed",
+    "webhook.disabled",
     "*",
 ]
 
@@ -52,6 +54,19 @@ class Subscription(SpecModel):
     def signing_secrets(self) -> tuple[str, ...]:
         """References to the secrets that sign, newest first."""
         return self.secrets if self.secret is None else (self.secret,)
+
+    def plain(self) -> subscription.Subscription:
+        """The same, as the daemon works with it."""
+        return subscription.Subscription(
+            uid=self.uid,
+            events=self.subscribed,
+            target_url=self.target_url,
+            platform=self.platform,
+            template_id=self.filters.template_id,
+            binding_id=self.filters.binding_id,
+            secrets=self.signing_secrets,
+            status=self.status,
+        )
 
     @model_validator(mode="after")
     def _one_way_each(self) -> Self:

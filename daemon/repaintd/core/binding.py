@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from repaintd.core.inbound import InboundWebhook
+
 
 class PolicyType(StrEnum):
     """When a binding is refreshed (contract B.6)."""
@@ -94,7 +96,7 @@ class Binding:
         uid: the stable name of the file and of the URL.
         mapping: template variable → path into the document (contract B.4).
         defaults: template variable → value used when its path finds nothing (contract B.5).
-        webhook: how inbound triggers prove themselves, as configured; None when it takes none.
+        webhook: how inbound triggers prove themselves; None when it takes none.
         origin: the file it stands in; None for one that was made through the API.
     """
 
@@ -107,7 +109,7 @@ class Binding:
     refresh: RefreshPolicy = RefreshPolicy()
     output: OutputConfig = OutputConfig()
     paused: bool = False
-    webhook: Any = None
+    webhook: InboundWebhook | None = None
     origin: Origin | None = None
 
     @property

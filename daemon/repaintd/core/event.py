@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 UPDATED: Final = "binding.updated"
 FAILED: Final = "binding.failed"
-NAMES: Final = (UPDATED, FAILED)
+WEBHOOK_DISABLED: Final = "webhook.disabled"
+NAMES: Final = (UPDATED, FAILED, WEBHOOK_DISABLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,8 @@ class Event:
 
     Attributes:
         id: never changes, across retries and restarts.
-        uid: the binding it happened to.
-        sequence: counts the events of that binding from 1, without holes.
+        uid: the binding it happened to; "" for events of the daemon itself.
+        sequence: counts the events of that binding (or of the daemon) from 1, without holes.
         at: seconds since the epoch, UTC.
         data: the body's `data`, JSON values only.
     """
@@ -36,6 +37,25 @@ class Event:
     def body(self) -> dict[str, Any]:
         """The document that receivers get: `{event, timestamp, data}`."""
         return {"event": self.name, "timestamp": iso(self.at), "data": dict(self.data)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """One event, durable.
+
+    Attributes:
+        position: cursor over the events of all bindings; grows by one from event to event.
+        at: seconds since the epoch, UTC.
+        body: the bytes as first written; every receiver gets exactly these.
+    """
+
+    position: int
+    id: str
+    name: str
+    uid: str
+    sequence: int
+    at: float
+    body: bytes = field(repr=False)
 
 
 def iso(at: float | None) -> str | None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from repaintd.core.binding import ImageFormat
+from repaintd.core.binding import Binding, ImageFormat
+from repaintd.core.delivery import UNTIL_IT_WORKS, Delivered, DeliveryPolicy, delivery_id
+from repaintd.core.event import StoredEvent
 from repaintd.core.fetch import (
     NO_HINTS,
     NO_VALIDATORS,
@@ -25,13 +27,23 @@ from repaintd.core.fetch import (
     Validators,
 )
 from repaintd.core.image import RenderedImage, RenderJob
-from repaintd.core.ports import Renderer, Source
+from repaintd.core.ports import EventSink, Renderer, Source
 from repaintd.core.secret import Secret
+from repaintd.core.state import BindingState, Status
+from repaintd.core.subscription import Subscription
 from repaintd.core.template import Asset, Template
-from repaintd.errors import FetchFailed, HttpFailed, PluginError, RenderFailed, SecretUnavailable
+from repaintd.core.view import View
+from repaintd.errors import (
+    DeliveryFailed,
+    FetchFailed,
+    HttpFailed,
+    PluginError,
+    RenderFailed,
+    SecretUnavailable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -40,15 +52,23 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_HINTS",
     "NO_VALIDATORS",
+    "UNTIL_IT_WORKS",
     "Asset",
+    "Binding",
+    "BindingState",
     "Components",
+    "Delivered",
+    "DeliveryFailed",
+    "DeliveryPolicy",
     "Diagnosable",
+    "EventSink",
     "FetchFailed",
     "FetchRequest",
     "FetchResult",
     "Fetched",
     "Finding",
     "Hints",
+    "Host",
     "HttpDoor",
     "HttpFailed",
     "HttpRequest",
@@ -69,8 +89,14 @@ __all__ = [
     "Source",
     "SourceSpec",
     "SpecModel",
+    "Status",
+    "StoredEvent",
+    "Subscription",
     "Template",
     "Validators",
+    "View",
+    "Working",
+    "delivery_id",
 ]
 
 
@@ -111,6 +137,8 @@ class HttpRequest:
             User-Agent and Accept-Encoding.
         timeout: seconds for everything, all hops together.
         max_bytes: most bytes of body, counted after decompression.
+        max_redirects: 0 returns a redirect as it is.
+        glimpse: only the beginning of the body is read, `max_bytes` of it, and no more is no error.
     """
 
     url: str
@@ -120,6 +148,7 @@ class HttpRequest:
     timeout: float = 30.0
     max_bytes: int = 5 * 1024 * 1024
     max_redirects: int = 5
+    glimpse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +172,25 @@ class HttpDoor(Protocol):
         """
 
 
+class Host(Protocol):
+    """The running daemon as its plugins see it. Empty until the daemon has taken over its state."""
+
+    def get(self, uid: str) -> View | None:
+        """The binding with that uid, and what is remembered of it."""
+
+    def all(self) -> Iterable[View]:
+        """Every binding, ordered by uid. A View is replaced, never changed: compare identities."""
+
+    def image_url(self, binding: Binding) -> str:
+        """The stable URL of the binding's image."""
+
+    async def image(self, uid: str) -> bytes | None:
+        """The published image; None where there is none."""
+
+    async def refresh(self, uid: str) -> bool:
+        """Trigger a refresh, durably; False when there is no such binding, or it is paused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
     """`render:` of repaintd.yaml. `timeout` in seconds; `pages` 0 means as many as cores."""
@@ -163,6 +211,9 @@ class PluginContext:
         registry: where the plugin's own metrics go; names start with `repaintd_`.
         log: a structlog logger bound to the plugin's name.
         directory: a private directory that may be emptied between runs.
+        delivery_http: the way to receivers of events: like `http`, but never back to the daemon's
+            own listener.
+        host: the running daemon; None where there is none (`repaintd doctor`, `repaintd render`).
     """
 
     http: HttpDoor
@@ -171,14 +222,38 @@ class PluginContext:
     log: Any
     directory: Path
     render: RenderSettings = RenderSettings()
+    delivery_http: HttpDoor | None = None
+    host: Host | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """What an open plugin serves: sources by type, renderers by name."""
+    """What an open plugin serves.
+
+    Attributes:
+        sources: by `dataSource.type`.
+        renderers: by name.
+        sinks: receivers of events, by name; the daemon puts the plugin's name and a slash before
+            names that are not empty. A sink that implements `Working` too has its work done.
+        subscriber: makes a sink for an outgoing webhook of the configuration or the API.
+    """
 
     sources: Mapping[str, Source] = field(default_factory=dict)
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
+    sinks: Mapping[str, EventSink] = field(default_factory=dict)
+    subscriber: Callable[[Subscription], EventSink] | None = None
+
+
+@runtime_checkable
+class Working(Protocol):
+    """A component with work of its own beside what it is asked for."""
+
+    async def work(self) -> None:
+        """Do it until cancelled.
+
+        Begins when the daemon is ready; what it raises is logged, and it is begun again after a
+        while.
+        """
 
 
 @runtime_checkable

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from repaintd.core.event import StoredEvent
 from repaintd.store.codec import json_bytes
 
 if TYPE_CHECKING:
     from repaintd.core.event import Event
 
+__all__ = ["EventRow", "StoredEvent", "event_row"]
+
 EventRow = tuple[str, str, str, int, float, bytes]
 """id, name, uid, sequence, at, body."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """One event, durable.
-
-    Attributes:
-        position: cursor over the events of all bindings; grows by one from event to event.
-        at: seconds since the epoch, UTC.
-        body: the bytes as first written; every receiver gets exactly these.
-    """
-
-    position: int
-    id: str
-    name: str
-    uid: str
-    sequence: int
-    at: float
-    body: bytes = field(repr=False)
 
 
 def event_row(event: Event) -> EventRow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from repaintd.config import InboundWebhook, StaticSpec, WebhookSpec
+from repaintd.config import StaticSpec, WebhookSpec
 from repaintd.core.binding import (
     ImageFormat,
     OnError,
@@ -16,6 +16,7 @@ from repaintd.core.binding import (
     PolicyType,
     RefreshPolicy,
 )
+from repaintd.core.inbound import InboundWebhook
 
 if TYPE_CHECKING:
     from conftest import Load, Problems
