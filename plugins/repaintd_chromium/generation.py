@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playwright.async_api import Error
 
@@ -32,6 +32,8 @@ MAX_MISSES: Final = 3
 GONE_SECONDS: Final = 5.0
 EXAMINE_SECONDS: Final = 5.0
 BLAME_SECONDS: Final = 3.0  # a page that dies so soon after a kill for its memory died of it
+
+Draw: TypeAlias = "Callable[[], Awaitable[None]]"
 
 
 class Generation:
@@ -165,21 +167,26 @@ class Generation:
             return False
         return not self.dead
 
-    async def prove(self, look: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def prove(self, look: Callable[[Draw], Awaitable[None]] | None = None) -> None:
         """Draw something tiny in a fresh page; raises whatever goes wrong.
 
         The caller holds the deadline.
 
         Args:
-            look: called while the page, and so a process that draws pages, is there.
+            look: called while the page, and so a process that draws pages, is there; is given
+                a function that draws in it once more, which fails when the page has died.
         """
         context = await self._browser.new_context(
             viewport={"width": 10, "height": 10}, java_script_enabled=False
         )
         page = await context.new_page()
-        await page.screenshot(timeout=0)
+
+        async def draw() -> None:
+            await page.screenshot(timeout=0)
+
+        await draw()
         if look is not None:
-            await look()
+            await look(draw)
         await context.close()
 
     async def examine(self) -> None:

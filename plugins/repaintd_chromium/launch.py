@@ -13,7 +13,7 @@ from repaintd_chromium.faults import StartFailed, first_line
 from repaintd_chromium.generation import Generation
 from repaintd_chromium.leash import Leash
 from repaintd_chromium.pages import Pages
-from repaintd_chromium.sandbox import why_not_sandboxed
+from repaintd_chromium.sandbox import NO_FILTER, why_not_sandboxed
 from repaintd_chromium.wrapper import browser_script, clean_environment, write_scripts
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from playwright.async_api import Playwright
 
     from repaintd_chromium.chores import Chores
+    from repaintd_chromium.generation import Draw
     from repaintd_chromium.settings import ChromiumSettings
     from repaintd_chromium.threads import Threads
 
 START_SECONDS: Final = 20.0
-PROOFS: Final = 4
-PROOF_PAUSE: Final = 0.25
+LOOKS: Final = 20
+LOOK_PAUSE: Final = 0.25
 
 BLINK_SETTINGS: Final = (
     "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,"
@@ -114,7 +115,7 @@ class Launcher:
     async def _bring_up(self, generation: Generation, directory: Path) -> None:
         playwright = await generation.driver.start()
         await self._launch(playwright, generation, directory)
-        await generation.prove(lambda: self._prove_sandbox(generation))
+        await generation.prove(lambda draw: self._prove_sandbox(generation, draw))
 
     async def _launch(
         self, playwright: Playwright, generation: Generation, directory: Path
@@ -142,16 +143,19 @@ class Launcher:
         )
         generation.attach(browser, await browser.new_browser_cdp_session(), pages)
 
-    async def _prove_sandbox(self, generation: Generation) -> None:
+    async def _prove_sandbox(self, generation: Generation, draw: Draw) -> None:
         if not self._recipe.sandboxed:
             return
-        why = ""
-        for _ in range(PROOFS):  # a process that begins or ends just now can read as anything
-            why = await self._threads.run(lambda: why_not_sandboxed(generation.leash.members()))
-            if not why:
-                return
-            await asyncio.sleep(PROOF_PAUSE)
-        raise StartFailed(f"the browser is not locked in: {why}", unlocked=True)
+        looks = 0
+        while why := await self._threads.run(self._why_open, generation):
+            await draw()  # fails when it has died meanwhile, and then nothing of it was open
+            looks += 1
+            if why != NO_FILTER or looks == LOOKS:
+                raise StartFailed(f"the browser is not locked in: {why}", unlocked=True)
+            await asyncio.sleep(LOOK_PAUSE)
+
+    def _why_open(self, generation: Generation) -> str:
+        return why_not_sandboxed(generation.leash.members())
 
     def _failed(self, error: Exception) -> StartFailed:
         if isinstance(error, StartFailed):

@@ -53,6 +53,12 @@ def read_process(pid: int) -> Process | None:
     )
 
 
+def still_lives(process: Process) -> bool:
+    """Whether that very process, and not one that got its pid later, can still do anything."""
+    now = read_process(process.pid)
+    return now is not None and now.alive and now.started == process.started
+
+
 def processes_in(groups: Collection[int]) -> list[Process]:
     """Every process of those process groups, dead ones that nobody reaped included."""
     if not groups:

@@ -13,15 +13,19 @@ from repaintd_chromium.processes import (
     is_renderer,
     namespace,
     status_field,
+    still_lives,
 )
 from repaintd_chromium.wrapper import UNSHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 TRY_SECONDS: Final = 10.0
 OVERRIDE: Final = "render.allowUnsandboxed: true accepts the risk"
+NOT_SEEN: Final = "the browser's processes cannot be seen in /proc"
+# so reads, for a moment, a renderer that has just been forked: namespaces first, then the filter
+NO_FILTER: Final = "a renderer has no seccomp filter of its own"
 
 # kernel switches that forbid user namespaces: file, value that forbids, how to allow
 SWITCHES: Final = (
@@ -87,42 +91,57 @@ def why_not_sandboxed(processes: Iterable[Process], me: int | str = "self") -> s
     Proven for every process that draws pages: it has a user, pid and network namespace of its
     own, not the daemon's, user and pid not the browser's either, and at least one seccomp filter
     more than the browser. Nothing was started with --no-sandbox.
+
+    A verdict on a browser that lives is final, but for NO_FILTER.
     """
-    living = [process for process in processes if process.alive]
-    if any("--no-sandbox" in arguments(process) for process in living):
+    living = {process.pid: process for process in processes if process.alive}
+    if any("--no-sandbox" in arguments(process) for process in living.values()):
         return "a process of the browser runs with --no-sandbox"
-    browser = _find_browser(living)
-    renderers = [process for process in living if is_renderer(process)]
-    if browser is None or not renderers:
-        return "the browser's processes cannot be seen in /proc"
+    proven = False
+    for renderer in filter(is_renderer, living.values()):
+        why = _why_open(renderer, living, me)
+        if not still_lives(renderer):  # what was read may be anything
+            continue
+        if why:
+            return why
+        proven = True
+    return "" if proven else NOT_SEEN
+
+
+def _why_open(renderer: Process, living: Mapping[int, Process], me: int | str) -> str:
+    browser = _browser_of(renderer, living)
+    if browser is None:
+        return NOT_SEEN
     try:
-        return _compare(browser, renderers, me)
+        return _compare(browser, renderer, me)
     except OSError as error:
         return f"the namespaces of the browser's processes cannot be read: {error}"
 
 
-def _compare(browser: Process, renderers: list[Process], me: int | str) -> str:
+def _compare(browser: Process, renderer: Process, me: int | str) -> str:
     if namespace(browser.pid, "net") == namespace(me, "net"):
         return "the browser shares the daemon's network"
-    filters = status_field(browser, "Seccomp_filters")
-    for renderer in renderers:
-        for kind in ("user", "pid", "net"):
-            if namespace(renderer.pid, kind) == namespace(me, kind):
-                return f"a renderer shares the daemon's {kind} namespace"
-        for kind in ("user", "pid"):
-            if namespace(renderer.pid, kind) == namespace(browser.pid, kind):
-                return f"a renderer shares the browser's {kind} namespace"
-        if status_field(renderer, "Seccomp_filters") < filters + 1:
-            return "a renderer has no seccomp filter of its own"
+    for kind in ("user", "pid", "net"):
+        if namespace(renderer.pid, kind) == namespace(me, kind):
+            return f"a renderer shares the daemon's {kind} namespace"
+    for kind in ("user", "pid"):
+        if namespace(renderer.pid, kind) == namespace(browser.pid, kind):
+            return f"a renderer shares the browser's {kind} namespace"
+    if status_field(renderer, "Seccomp_filters") <= status_field(browser, "Seccomp_filters"):
+        return NO_FILTER
     return ""
 
 
-def _find_browser(living: Iterable[Process]) -> Process | None:
-    """The browser itself: what it has just forked still looks like it."""
-    alike = {process.pid: process for process in living if _is_browser(process)}
-    return next((each for each in alike.values() if each.parent not in alike), None)
+def _browser_of(renderer: Process, living: Mapping[int, Process]) -> Process | None:
+    """The nearest ancestor that is none of the browser's helpers (`--type=…`): their browser.
 
-
-def _is_browser(process: Process) -> bool:
-    words = arguments(process)
-    return "--remote-debugging-pipe" in words and not words[0].endswith("sh")
+    Neither its switches nor its place among the pids tell the browser from others: renderers, and
+    what was forked a moment ago, have the same switches, and pids start again from the lowest.
+    """
+    ancestor = living.get(renderer.parent)
+    while ancestor is not None:
+        words = arguments(ancestor)
+        if not any(word.startswith("--type=") for word in words):
+            return ancestor if "--remote-debugging-pipe" in words else None
+        ancestor = living.get(ancestor.parent)
+    return None

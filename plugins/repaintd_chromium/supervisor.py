@@ -102,17 +102,13 @@ class Supervisor(Generic[G]):
                 await generation.close()
 
     async def _first(self) -> G | None:
-        """One browser that is not proven to be locked in is no verdict; three are."""
-        for last in (False, False, True):
-            try:
-                return await self._next()
-            except StartFailed as error:
-                if error.unlocked and last:
-                    raise
-                self._failed_start(error, failures=0)
-                if not error.unlocked:
-                    break
-        return None
+        try:
+            return await self._next()
+        except StartFailed as error:
+            if error.unlocked:
+                raise
+            self._failed_start(error, failures=0)
+            return None
 
     def _failed_start(self, error: StartFailed, *, failures: int) -> None:
         self._replaced("start_failed")

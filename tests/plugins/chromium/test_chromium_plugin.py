@@ -12,13 +12,16 @@ from pydantic import ValidationError
 
 from repaintd.plugin import Plugin, PluginError, Renderer, RenderFailed
 from repaintd_chromium import Chromium, ChromiumSettings, assembly, diagnose, lookup
+from repaintd_chromium.processes import kill
 from repaintd_chromium.renderer import PROBE
+from repaintd_chromium.sandbox import NO_FILTER, NOT_SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from repaintd.plugin import RenderJob
+    from repaintd_chromium.processes import Process
 
 
 def test_it_is_a_plugin() -> None:
@@ -97,6 +100,47 @@ async def test_a_browser_that_does_not_prove_its_sandbox_is_refused(
         await renderer.probe()
     (warning,) = bench.events("warning")
     assert warning.startswith("THE BROWSER RUNS WITHOUT SANDBOX")
+
+
+@pytest.mark.chromium
+async def test_a_renderer_that_gets_its_filter_a_moment_later_is_waited_for(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [NO_FILTER, NO_FILTER, ""]
+    monkeypatch.setattr("repaintd_chromium.launch.LOOK_PAUSE", 0)
+    monkeypatch.setattr("repaintd_chromium.launch.why_not_sandboxed", lambda _: said.pop(0))
+    async with bench.open() as renderer:
+        assert said == []
+        await renderer.probe()
+    assert bench.events("error") == []
+
+
+@pytest.mark.chromium
+async def test_a_renderer_that_never_gets_its_filter_is_refused(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repaintd_chromium.launch.LOOK_PAUSE", 0)
+    monkeypatch.setattr("repaintd_chromium.launch.why_not_sandboxed", lambda _: NO_FILTER)
+    with pytest.raises(PluginError, match=NO_FILTER):
+        async with bench.open():
+            pytest.fail("opened")
+
+
+@pytest.mark.chromium
+async def test_a_browser_that_dies_while_it_is_looked_at_is_tried_again_not_called_open(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(processes: list[Process]) -> str:
+        monkeypatch.undo()
+        for process in processes:
+            kill(process)
+        return NOT_SEEN
+
+    monkeypatch.setattr("repaintd_chromium.launch.why_not_sandboxed", die)
+    async with bench.open() as renderer:
+        await renderer.render(PROBE)
+        assert bench.restarts("start_failed") == 1
+    assert bench.events("error") == ["no browser serves; trying on"]
 
 
 def fake(path: Path, command: str) -> Path:

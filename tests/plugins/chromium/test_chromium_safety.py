@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,19 +150,3 @@ async def test_driver_and_browser_keep_their_files_in_the_plugins_directory(benc
         assert (directory / "browser").stat().st_mode & 0o777 == 0o700
         assert list(directory.glob("playwright_chromiumdev_profile-*"))
     assert not directory.exists()
-
-
-async def test_promise_s5_what_the_browser_has_just_forked_is_not_taken_for_it(
-    renderer: Renderer, make_job: Callable[..., RenderJob], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await renderer.render(make_job("<p>"))
-    living = members(renderer)
-    browser = next(each for each in living if "--no-startup-window" in arguments(each))
-    drawing = next(each for each in living if is_renderer(each))
-    forked = replace(drawing, parent=browser.pid)  # in other namespaces, before its exec
-
-    def looks(process: Process) -> list[str]:
-        return arguments(browser if process is forked else process)
-
-    monkeypatch.setattr("repaintd_chromium.sandbox.arguments", looks)
-    assert why_not_sandboxed([forked, *living]) == ""
