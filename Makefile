@@ -8,7 +8,8 @@ CONFIG ?= config
 # Arguments for the command behind a target: make test ARGS="tests/unit -k mapping"
 ARGS ?=
 # command=package, for what the tests call
-TOOLS := openssl=openssl systemd-analyze=systemd kill=procps
+TOOLS := openssl=openssl systemd-analyze=systemd kill=procps \
+	mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
