@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from repaintd.net.door import open_door
+from repaintd.net.own import OwnListener
 
-__all__ = ["open_door"]
+__all__ = ["OwnListener", "open_door"]

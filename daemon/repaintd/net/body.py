@@ -6,21 +6,25 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
+
 from repaintd.errors import HttpFailed
 from repaintd.net.decoding import CodingError, Decoder, decoder_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiohttp import ClientResponse
-
 _PIECE: Final = 256 * 1024
 # Coded bytes may outnumber decoded ones by a header and a little; more than that is an attack.
 _CODING_OVERHEAD: Final = 64 * 1024
 _MEBIBYTE: Final = 1024 * 1024
+# Seconds for a body that is read only so that its connection can be used again.
+_PATIENCE: Final = 1.0
 
 
-async def read_body(response: ClientResponse, most: int, origin: str, turn: asyncio.Lock) -> bytes:
+async def read_body(
+    response: aiohttp.ClientResponse, most: int, origin: str, turn: asyncio.Lock
+) -> bytes:
     """All of it, decoded.
 
     Args:
@@ -49,7 +53,7 @@ async def read_body(response: ClientResponse, most: int, origin: str, turn: asyn
     return await _decoded(response, decoder, most, origin, turn)
 
 
-async def read_glimpse(response: ClientResponse, most: int) -> bytes:
+async def read_glimpse(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The beginning of a body that nothing depends on, as it came; b"" if it is coded."""
     if response.headers.get("Content-Encoding"):
         return b""
@@ -59,7 +63,16 @@ async def read_glimpse(response: ClientResponse, most: int) -> bytes:
     return bytes(body)
 
 
-async def _plain(response: ClientResponse, most: int, origin: str) -> bytes:
+async def skim(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """Like read_glimpse, for when the status says it all: a body that breaks or tarries is b""."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await read_glimpse(response, most)
+    except (aiohttp.ClientError, OSError):
+        return b""
+
+
+async def _plain(response: aiohttp.ClientResponse, most: int, origin: str) -> bytes:
     read = response.content.readany
     first = await read()
     if len(first) > most:
@@ -77,7 +90,7 @@ async def _plain(response: ClientResponse, most: int, origin: str) -> bytes:
 
 
 async def _decoded(
-    response: ClientResponse, decoder: Decoder, most: int, origin: str, turn: asyncio.Lock
+    response: aiohttp.ClientResponse, decoder: Decoder, most: int, origin: str, turn: asyncio.Lock
 ) -> bytes:
     wire_size = 0
     with _buffer() as body:

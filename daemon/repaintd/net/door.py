@@ -14,18 +14,18 @@ from multidict import CIMultiDict
 
 from repaintd.errors import HttpFailed
 from repaintd.net import redirect
-from repaintd.net.body import read_body, read_glimpse
+from repaintd.net.body import read_body, read_glimpse, skim
 from repaintd.net.connector import BoundedConnector
 from repaintd.net.decoding import ACCEPTED
 from repaintd.net.failure import failure_of
-from repaintd.net.guard import EgressRefused, GuardedResolver, guarded_sockets
+from repaintd.net.guard import Guard, GuardedResolver, guarded_sockets
 from repaintd.net.redirect import Hop, next_hop
 from repaintd.net.resolver import SystemResolver
 from repaintd.net.target import Target, parse_target
 from repaintd.plugin import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from aiohttp.abc import AbstractResolver
@@ -52,6 +52,8 @@ async def open_door(
     user_agent: str,
     resolver: AbstractResolver | None = None,
     ca_file: Path | None = None,
+    own: Callable[[str, int], bool] | None = None,
+    keep_alive: float = KEEP_ALIVE,
 ) -> AsyncIterator[HttpDoor]:
     """Open the way out, for as long as the context lasts.
 
@@ -62,6 +64,11 @@ async def open_door(
         user_agent: sent with every request that does not bring its own.
         resolver: looks names up; the system's by default.
         ca_file: certificates (PEM) to trust beside the system's.
+        own: whether the daemon itself listens on that host and port; then no connection is made,
+            whatever the policy allows. Asked for the host of each URL and for each address that
+            is about to be connected to; see OwnListener.
+        keep_alive: seconds that idle connections are kept. Who sends POSTs keeps them for less
+            than receivers do, for a POST into a closing connection is lost and not repeated.
     """
     context = await asyncio.to_thread(_tls, ca_file)
     lookup = resolver or SystemResolver()
@@ -69,17 +76,22 @@ async def open_door(
         "ssl": context,
         "limit": limit,
         "limit_per_host": per_host,
-        "keepalive_timeout": KEEP_ALIVE,
+        "keepalive_timeout": keep_alive,
         "ttl_dns_cache": DNS_CACHE,
     }
-    guarded = BoundedConnector(
-        resolver=GuardedResolver(lookup, policy), socket_factory=guarded_sockets(policy), **options
+    # Hosts that the policy lists by name: whatever they resolve to is meant, but for ourselves.
+    strict, lenient = Guard(policy, own), Guard(None, own)
+    public, named = (
+        BoundedConnector(
+            resolver=GuardedResolver(lookup, guard),
+            socket_factory=guarded_sockets(guard),
+            **options,
+        )
+        for guard in (strict, lenient)
     )
-    # Hosts that the policy lists by name: whatever they resolve to is meant.
-    listed = BoundedConnector(resolver=lookup, **options)
     try:
-        async with _session(guarded, user_agent) as public, _session(listed, user_agent) as named:
-            yield Door(policy, public, named)
+        async with _session(public, user_agent) as first, _session(named, user_agent) as second:
+            yield Door(strict, first, second)
     finally:
         await lookup.close()
 
@@ -109,9 +121,9 @@ class Door:
     """Implements `plugin.HttpDoor`."""
 
     def __init__(
-        self, policy: EgressPolicy, public: aiohttp.ClientSession, named: aiohttp.ClientSession
+        self, guard: Guard, public: aiohttp.ClientSession, named: aiohttp.ClientSession
     ) -> None:
-        self._policy = policy
+        self._guard = guard
         self._public = public
         self._named = named
         self._turn = asyncio.Lock()
@@ -122,6 +134,7 @@ class Door:
         """Exchange once, redirects followed (up to `max_redirects`; 0 returns them as they are).
 
         The body of a response outside 2xx is a glimpse: its first 16 KiB, or nothing if coded.
+        With `request.glimpse`, so is every body, and one that breaks or tarries is nothing, too.
 
         Raises:
             HttpFailed: no usable response; any status is a usable response.
@@ -173,7 +186,7 @@ class Door:
     async def _exchange(self, hop: Hop, request: HttpRequest, seconds: float) -> HttpResponse:
         target = hop.target
         try:
-            response = await self._session_for(target.host, target.port, target.literal).request(
+            response = await self._session_to(target).request(
                 hop.method,
                 target.url,
                 headers=hop.headers,
@@ -184,7 +197,7 @@ class Door:
             try:
                 body = b""
                 if response.status != _NOT_MODIFIED:
-                    body = await self._body(response, request.max_bytes, target)
+                    body = await self._body(response, request, target)
             finally:
                 # gives the connection back after a whole body, and closes it otherwise
                 response.release()
@@ -200,10 +213,14 @@ class Door:
             url=str(target.url),
         )
 
-    async def _body(self, response: aiohttp.ClientResponse, most: int, target: Target) -> bytes:
-        status = response.status
+    async def _body(
+        self, response: aiohttp.ClientResponse, request: HttpRequest, target: Target
+    ) -> bytes:
+        status, most = response.status, request.max_bytes
         if status == _SWITCHING:
             raise HttpFailed(f"{target.origin}: switched protocols unasked", reason="protocol")
+        if request.glimpse:
+            return await skim(response, most)
         if status in _SUCCESS:
             return await read_body(response, most, target.origin, self._turn)
         try:
@@ -211,12 +228,15 @@ class Door:
         except (aiohttp.ClientPayloadError, aiohttp.ClientOSError):
             return b""  # the status is what counts
 
+    def _session_to(self, target: Target) -> aiohttp.ClientSession:
+        # Not for `_choose` to keep: where we listen is known later than this door is open.
+        self._guard.check_own(target.host, target.port)
+        return self._session_for(target.host, target.port, target.literal)
+
     def _choose(self, host: str, port: int, literal: bool) -> aiohttp.ClientSession:
         if literal:
-            refusal = self._policy.refusal(host, port)
-            if refusal is not None:
-                raise EgressRefused(f"is {refusal}")
-        elif self._policy.allows_host(host, port):
+            self._guard.check(host, port)
+        elif self._guard.lists(host, port):
             return self._named
         return self._public
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from repaintd.errors import HttpFailed
-from repaintd.net.guard import EgressRefused
+from repaintd.net.guard import EgressRefused, OwnRefused
 
 if TYPE_CHECKING:
     from repaintd.net.target import Target
@@ -22,8 +22,7 @@ def failure_of(exc: Exception, target: Target, seconds: float) -> HttpFailed:
     refusal = _refusal(exc)
     if refusal is not None:
         return HttpFailed(
-            f"{target.origin}: the host {refusal}; if that is meant, list "
-            f'"{target.origin.partition("://")[2]}" under egress.allow in repaintd.yaml',
+            f"{target.origin}: the host {refusal}; {_way_out(refusal, target)}",
             reason="egress_denied",
         )
     if target.scheme == "https" and _broke_off_handshake(exc):
@@ -53,6 +52,13 @@ _TABLE: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     ((aiohttp.InvalidURL,), "url", "the URL cannot be used"),
     ((aiohttp.ClientConnectionError,), "network", "the connection broke"),
 )
+
+
+def _way_out(refusal: EgressRefused, target: Target) -> str:
+    if isinstance(refusal, OwnRefused):
+        return "nothing is sent there: give the address of another program"
+    listed = target.origin.partition("://")[2]
+    return f'if that is meant, list "{listed}" under egress.allow in repaintd.yaml'
 
 
 def _refusal(exc: Exception) -> EgressRefused | None:

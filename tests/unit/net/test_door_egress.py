@@ -7,7 +7,7 @@ import pytest
 
 from repaintd.core.egress import EgressPolicy
 from repaintd.errors import HttpFailed
-from repaintd.net.guard import EgressRefused, GuardedResolver, guarded_sockets
+from repaintd.net.guard import EgressRefused, Guard, GuardedResolver, guarded_sockets
 from repaintd.plugin import HttpRequest
 
 
@@ -149,7 +149,7 @@ async def test_the_real_resolver_is_held_to_the_policy_too(open_with, connects_o
 
 
 def test_no_socket_is_made_for_a_forbidden_address():
-    create = guarded_sockets(EgressPolicy())
+    create = guarded_sockets(Guard(EgressPolicy()))
     for family, address in (
         (socket.AF_INET, ("127.0.0.1", 80)),
         (socket.AF_INET, ("localhost", 80)),
@@ -161,7 +161,7 @@ def test_no_socket_is_made_for_a_forbidden_address():
 
 
 def test_a_socket_is_made_for_a_public_address():
-    create = guarded_sockets(EgressPolicy())
+    create = guarded_sockets(Guard(EgressPolicy()))
     info = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("1.1.1.1", 80))
     with create(info) as made:
         assert made.family == socket.AF_INET
