@@ -29,6 +29,7 @@ from repaintd.core.fetch import (
 from repaintd.core.image import RenderedImage, RenderJob
 from repaintd.core.ports import EventSink, Renderer, Source
 from repaintd.core.secret import Secret
+from repaintd.core.signing import sign_pictify, sign_standard
 from repaintd.core.state import BindingState, Status
 from repaintd.core.subscription import Subscription
 from repaintd.core.template import Asset, Template
@@ -97,6 +98,8 @@ __all__ = [
     "View",
     "Working",
     "delivery_id",
+    "sign_pictify",
+    "sign_standard",
 ]
 
 

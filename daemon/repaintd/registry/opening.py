@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from repaintd.plugin import Components, Plugin, PluginContext, Renderer, Source
+    from repaintd.plugin import (
+        Components,
+        EventSink,
+        Plugin,
+        PluginContext,
+        Renderer,
+        Source,
+        Subscription,
+    )
 
 OPEN_TIMEOUT: Final = 30.0
 CLOSE_TIMEOUT: Final = 20.0
@@ -22,10 +30,17 @@ CLOSE_TIMEOUT: Final = 20.0
 
 @dataclass(slots=True)
 class OpenPlugins:
-    """All that open plugins serve, and the final record of each plugin."""
+    """All that open plugins serve, and the final record of each plugin.
+
+    Attributes:
+        sinks: receivers of events, by `plugin` or `plugin/name`.
+        subscribers: makers of sinks for outgoing webhooks, by plugin; the first one is used.
+    """
 
     sources: dict[str, Source] = field(default_factory=dict)
     renderers: dict[str, Renderer] = field(default_factory=dict)
+    sinks: dict[str, EventSink] = field(default_factory=dict)
+    subscribers: dict[str, Callable[[Subscription], EventSink]] = field(default_factory=dict)
     records: list[PluginRecord] = field(default_factory=list)
 
 
@@ -86,6 +101,10 @@ def _gather(record: PluginRecord, components: Components, opened: OpenPlugins) -
         return replace(record, status=PluginStatus.CONFIG_ERROR, reason=reason)
     opened.sources.update(components.sources)
     opened.renderers.update(components.renderers)
+    for name, sink in components.sinks.items():
+        opened.sinks[f"{record.name}/{name}" if name else record.name] = sink
+    if components.subscriber is not None:
+        opened.subscribers[record.name] = components.subscriber
     return record
 
 
