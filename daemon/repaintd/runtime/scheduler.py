@@ -1,7 +1,8 @@
 """The scheduler: the one place that decides when.
 
 Per binding at most one refresh runs and at most one waits: a trigger that arrives while one runs
-causes exactly one more run after it, however many triggers arrive.
+causes exactly one more run after it, however many triggers arrive. Bursts of triggers are gathered
+(`core.coalescing`); a run whose time comes meanwhile takes the gathered ones with it.
 
 Due times come and go as wall time; the timetable is kept in monotonic time, so that a clock that is
 set starts no herd and stops nothing.
@@ -14,6 +15,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from repaintd.core.coalescing import Bursts
 from repaintd.core.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ class Scheduler:
         self._log = log
         self._timetable = Timetable()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, Trigger] = {}
+        self._bursts = Bursts()
+        self._by_time: dict[str, float] = {}  # when who has triggers waiting would run without them
+        self._on_run_end: Callable[[str], None] | None = None
         self._aside: dict[str, float | None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -63,30 +67,69 @@ class Scheduler:
         if uid in self._running:
             self._aside[uid] = due_at
             return
-        if due_at is None:
+        at = None
+        if due_at is not None:
+            at = self._clock.monotonic() + (due_at - self._clock.now())
+        waiting = self._bursts.waiting(uid)
+        if waiting is not None:
+            at = self._with_waiting(uid, at, waiting.due_at)
+        if at is None:
             self._timetable.remove(uid)
             return
-        at = self._clock.monotonic() + (due_at - self._clock.now())
         earlier = self._timetable.next_at()
         self._timetable.set(uid, at)
         if earlier is None or at < earlier:
             self._wake.set()
 
-    def trigger(self, uid: str, trigger: Trigger) -> bool:
-        """Refresh *uid* now, or once more after the run that is under way.
+    def trigger(
+        self, uid: str, trigger: Trigger, *, debounce: float = 0.0, max_wait: float = 0.0
+    ) -> bool:
+        """Refresh *uid*: at once after a quiet time, else when the burst allows it.
+
+        Never while a run is under way: that one has not seen what the trigger is about. *debounce*
+        is how many seconds without another trigger end a burst, 0 for a run as soon as can be,
+        together with whatever was gathered; *max_wait* how many a burst may put the run off in all.
 
         Returns:
             True when this caused a run of its own, False when one was waiting already.
         """
-        first = uid not in self._waiting
-        self._waiting[uid] = trigger
-        if uid not in self._running:
-            self.set(uid, self._clock.now())
+        now, running = self._clock.monotonic(), uid in self._running
+        first = self._bursts.waiting(uid) is None
+        waiting = self._bursts.add(
+            uid, trigger, now, debounce=debounce, max_wait=max_wait, running=running
+        )
+        if not running:
+            self._bring_forward(uid, waiting.due_at, first=first)
         return first
+
+    def _bring_forward(self, uid: str, due_at: float, *, first: bool) -> None:
+        """Run *uid* at *due_at* or before; what puts a run off is found out when its time comes."""
+        planned = self._timetable.at(uid)
+        if first and planned is not None:
+            self._by_time[uid] = planned
+        if planned is None or due_at < planned:
+            self._timetable.set(uid, due_at)
+        elif not first:
+            return
+        self._wake.set()
+
+    def _with_waiting(self, uid: str, at: float | None, due_at: float) -> float:
+        """When *uid* runs that would at *at* without the triggers that wait, due at *due_at*."""
+        due_at = max(due_at, self._clock.monotonic())
+        if at is None:
+            self._by_time.pop(uid, None)
+            return due_at
+        self._by_time[uid] = at
+        return min(at, due_at)
+
+    def on_run_end(self, callback: Callable[[str], None]) -> None:
+        """Call *callback* with the uid at the end of every run; it must not raise."""
+        self._on_run_end = callback
 
     def remove(self, uid: str) -> None:
         """Forget *uid*; a run under way ends by itself and is the last."""
-        self._waiting.pop(uid, None)
+        self._bursts.drop(uid)
+        self._by_time.pop(uid, None)
         self.set(uid, None)
 
     def interrupt(self, uid: str) -> None:
@@ -123,6 +166,7 @@ class Scheduler:
     def _start_due(self, tasks: asyncio.TaskGroup) -> bool:
         """Start due refreshes, some at a time; True when more are due."""
         now = self._clock.monotonic()
+        self._bursts.forget(now)
         for _ in range(STARTS_PER_TURN):
             if self._draining:
                 return False
@@ -130,11 +174,26 @@ class Scheduler:
             if due is None:
                 return False
             uid, at = due
-            self._start(tasks, uid, now - at)
+            waiting = self._bursts.waiting(uid)
+            if waiting is not None and self._is_put_off(uid, waiting.due_at, now):
+                continue
+            trigger = self._trigger_of(uid) if waiting is None else self._take(uid, now)
+            self._start(tasks, uid, trigger, now - at)
         return True
 
-    def _start(self, tasks: asyncio.TaskGroup, uid: str, lag: float) -> None:
-        trigger = self._waiting.pop(uid, None) or self._trigger_of(uid)
+    def _is_put_off(self, uid: str, due_at: float, now: float) -> bool:
+        """Whether a burst goes on, so that its run is due later than was thought."""
+        at = min(due_at, self._by_time.get(uid, due_at))
+        if at <= now:
+            return False
+        self._timetable.set(uid, at)
+        return True
+
+    def _take(self, uid: str, now: float) -> Trigger:
+        self._by_time.pop(uid, None)
+        return self._bursts.take(uid, now) or self._trigger_of(uid)
+
+    def _start(self, tasks: asyncio.TaskGroup, uid: str, trigger: Trigger, lag: float) -> None:
         self._idle.clear()
         self._running[uid] = tasks.create_task(
             self._refresh(uid, trigger, lag), name=f"refresh:{uid}"
@@ -155,8 +214,9 @@ class Scheduler:
             del self._running[uid]
             if not self._running:
                 self._idle.set()
-        next_due = self._aside.pop(uid, next_due)
-        self.set(uid, self._clock.now() if uid in self._waiting else next_due)
+        self.set(uid, self._aside.pop(uid, next_due))
+        if self._on_run_end is not None:
+            self._on_run_end(uid)
 
     async def _sleep(self) -> None:
         next_at = None if self._draining else self._timetable.next_at()

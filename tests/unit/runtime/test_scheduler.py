@@ -192,3 +192,136 @@ async def test_a_thousand_due_at_once_all_run():
             scheduler.set(f"b{n}", clock.now())
         await runs.until(1000)
         assert len({uid for uid, _ in runs.started}) == 1000
+
+
+BURST = {"debounce": 1.0, "max_wait": 10.0}
+
+
+async def later(scheduler: Scheduler, clock: FakeClock, seconds: float) -> None:
+    clock.advance(seconds)
+    scheduler._wake.set()
+    await settle()
+
+
+async def test_w3_ten_thousand_triggers_cause_three_runs_and_the_last_one_sees_them_all():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        for n in range(10_000):
+            scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+            clock.advance(0.001)
+            if n % 50 == 0:
+                await later(scheduler, clock, 0)
+        last_at = len(runs.started)
+        await later(scheduler, clock, 1)
+        assert len(runs.started) <= 3
+        assert len(runs.started) > last_at
+        await later(scheduler, clock, 1)
+        assert len(scheduler._bursts) == 0
+        assert scheduler._by_time == {}
+
+
+async def test_a_burst_puts_its_run_off_until_it_is_over():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        assert scheduler.trigger("a", Trigger.WEBHOOK, **BURST) is True
+        await settle()
+        assert scheduler.trigger("a", Trigger.WEBHOOK, **BURST) is True
+        await later(scheduler, clock, 0.75)
+        assert scheduler.trigger("a", Trigger.WEBHOOK, **BURST) is False
+        await later(scheduler, clock, 0.75)
+        assert len(runs.started) == 1
+        await later(scheduler, clock, 0.25)
+        assert runs.started == [("a", Trigger.WEBHOOK)] * 2
+
+
+async def test_who_asks_by_hand_does_not_wait_for_the_end_of_a_burst():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await settle()
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        assert scheduler.trigger("a", Trigger.MANUAL) is False
+        await settle()
+        await later(scheduler, clock, 5)
+        assert runs.started == [("a", Trigger.WEBHOOK), ("a", Trigger.MANUAL)]
+
+
+async def test_a_poll_that_comes_due_takes_what_was_gathered_with_it():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await settle()
+        scheduler.set("a", clock.now() + 0.5)
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await later(scheduler, clock, 0.5)
+        assert len(runs.started) == 2
+        await later(scheduler, clock, 5)
+        assert len(runs.started) == 2
+
+
+@pytest.mark.parametrize("due_in", [0.5, 3.0, None])
+async def test_a_time_that_is_set_while_triggers_are_gathered_loses_none(due_in: float | None):
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await settle()
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        scheduler.set("a", clock.now() + 2)
+        scheduler.set("a", None if due_in is None else clock.now() + due_in)
+        await later(scheduler, clock, 0.5)
+        assert len(runs.started) == (2 if due_in == 0.5 else 1)
+        await later(scheduler, clock, 0.5)
+        assert len(runs.started) == 2
+
+
+async def test_triggers_during_a_run_are_gathered_until_after_it():
+    clock, runs = FakeClock(), Runs()
+    runs.gate.clear()
+    runs.next_due = clock.now() + 300
+    async with serving(runs, clock) as scheduler:
+        scheduler.set("a", clock.now())
+        await runs.until(1)
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await later(scheduler, clock, 0.5)
+        runs.gate.set()
+        await settle()
+        assert len(runs.started) == 1
+        await later(scheduler, clock, 0.5)
+        assert runs.started == [("a", Trigger.TTL), ("a", Trigger.WEBHOOK)]
+        assert scheduler._timetable.at("a") == pytest.approx(clock.monotonic() + 299)
+
+
+async def test_a_removed_binding_leaves_no_burst_behind():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        await settle()
+        scheduler.set("a", clock.now() + 50)
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+        scheduler.remove("a")
+        await later(scheduler, clock, 100)
+        assert len(runs.started) == 1
+        assert len(scheduler._bursts) == 0
+        assert scheduler._by_time == {}
+
+
+async def test_a_trigger_is_not_late_because_something_else_is_due_within_the_slack():
+    clock, runs = FakeClock(), Runs()
+    async with serving(runs, clock) as scheduler:
+        scheduler.set("poll", clock.now() + 0.01)
+        await settle()
+        clock.advance(0.05)  # the poll may be late; the scheduler sleeps on
+        scheduler.trigger("a", Trigger.WEBHOOK)
+        await settle()
+        assert ("a", Trigger.WEBHOOK) in runs.started
+
+
+async def test_the_end_of_every_run_is_told():
+    clock, runs, ended = FakeClock(), Runs(), []
+    async with serving(runs, clock) as scheduler:
+        scheduler.on_run_end(ended.append)
+        scheduler.trigger("a", Trigger.MANUAL)
+        scheduler.trigger("b", Trigger.MANUAL)
+        await runs.until(2)
+        await settle()
+        assert ended == ["a", "b"]
