@@ -61,6 +61,7 @@ def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settl
         **_fetched(outcome, stamp.now),
         **(_HEALTHY if _is_mended(work, outcome) else {}),
         attempted=work.configured,
+        triggers_taken=work.received,
         last_attempt_at=work.now,
         last_success_at=work.state.last_success_at if outcome.result is None else stamp.now,
         next_due_at=due.at,
@@ -112,7 +113,7 @@ def after_not_modified(work: Work, result: NotModified, due: Due, now: float) ->
         next_due_at=due.at,
         due_reason=due.reason,
         created_at=state.created_at,
-        document=state.document,
+        triggers_taken=work.received,
     )
 
 
@@ -126,6 +127,7 @@ def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) ->
         last_error_stage=failure.stage,
         last_error_reason=failure.reason,
         attempted=work.configured,
+        triggers_taken=work.received,
         last_attempt_at=work.now,
         next_due_at=due.at,
         due_reason=due.reason,
@@ -229,11 +231,13 @@ def event_id(name: str, state: BindingState) -> str:
 
 
 def _event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:
+    """The event, with its id in the body too, for receivers that see no headers."""
+    id_ = event_id(name, state)
     return Event(
-        id=event_id(name, state),
+        id=id_,
         name=name,
         uid=state.uid,
         sequence=state.sequence,
         at=stamp.now,
-        data=data,
+        data={**data, "eventId": id_},
     )

@@ -56,6 +56,7 @@ class Work:
         configured: fingerprint of all in the configuration that decides what the image shows.
         drawn: whether the published image is known to show `state.variables` in this very template
             and output, so that a 304 ends the refresh without another look.
+        received: how many triggers the binding had got when the run began: it has seen them all.
     """
 
     binding: Binding
@@ -66,6 +67,7 @@ class Work:
     mapping_fingerprint: str
     configured: str = ""
     drawn: bool = False
+    received: int = 0
     render_timeout: float = 15.0
 
 
@@ -152,9 +154,13 @@ def render_job(work: Work, markup: str) -> RenderJob:
 
 
 async def _fetch(work: Work, steps: Steps) -> FetchResult | None:
-    """Ask the source, unless a change of the configuration can be drawn from what is known."""
+    """Ask the source, unless a change of the configuration can be drawn from what is known.
+
+    Whatever the run is called after: a trigger that no run has seen yet may have brought data.
+    """
     known = _variables_stand(work)
-    if known and work.trigger is Trigger.UPDATE:
+    triggered = work.received > work.state.triggers_taken
+    if known and work.trigger is Trigger.UPDATE and not triggered:
         return None
     conditional = known and _may_be_conditional(work)
     validators = work.state.validators if conditional else NO_VALIDATORS

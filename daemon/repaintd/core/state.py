@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +74,11 @@ class BindingState:
         error_count: failures in a row.
         next_due_at: when it runs next; None when only a trigger can make it run.
         due_reason: which rule decided `next_due_at`: `policy`, `retry`, `retry_after`,
-            `cache_control`, `first`, `changed`.
+            `cache_control`, `first`, `changed`, `trigger` (one was accepted before a restart that
+            no run has seen).
         default_image: fingerprint of the image drawn for `serve_default`, while it is needed.
+        triggers_taken: how many of the triggers that the inbox counted the recorded runs have seen;
+            where it counted more, a run is owed.
     """
 
     uid: str
@@ -102,4 +105,4 @@ class BindingState:
     next_due_at: float | None = None
     due_reason: str = "first"
     created_at: float = 0.0
-    document: Any = field(default=None, repr=False)
+    triggers_taken: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from repaintd.core.fingerprint import configured_fingerprint
 from repaintd.core.mapping import mapping_fingerprint
@@ -17,22 +18,28 @@ if TYPE_CHECKING:
     from repaintd.core.schedule import Due
     from repaintd.core.template import Template
 
+_NONE_RECEIVED: Final[Mapping[str, int]] = MappingProxyType({})
+
 
 class Entry:
-    """One binding as it is now. What it holds is replaced, never changed.
+    """One binding as it is now. What it holds is replaced, never changed in itself.
 
     Attributes:
         view: binding and state, as others see them.
         mapping_fingerprint: of what decides how a document becomes variables.
         configured: of all in the configuration that decides what the image shows.
         drawn: whether the published image is known to show the state's variables in this template.
+        received: how many triggers the inbox has counted for it so far.
     """
 
-    __slots__ = ("configured", "drawn", "mapping_fingerprint", "template", "view")
+    __slots__ = ("configured", "drawn", "mapping_fingerprint", "received", "template", "view")
 
-    def __init__(self, binding: Binding, template: Template, state: BindingState) -> None:
+    def __init__(
+        self, binding: Binding, template: Template, state: BindingState, received: int = 0
+    ) -> None:
         self.view = View(binding=binding, state=state)
         self.template = template
+        self.received = received
         self.mapping_fingerprint = mapping_fingerprint(binding, template)
         self.configured = configured_fingerprint(binding, template, self.mapping_fingerprint)
         self.drawn = (
@@ -63,6 +70,11 @@ class Entry:
             return True
         lost = state.image is not None and not state.render_fingerprint
         return lost or state.attempted != self.configured
+
+    @property
+    def pending(self) -> bool:
+        """Whether a trigger was accepted that no recorded run has seen."""
+        return self.received > self.view.state.triggers_taken
 
     def plan(self, due: Due) -> None:
         """Remember when the binding runs next."""
@@ -108,10 +120,12 @@ class Catalogue:
         templates: Mapping[str, Template],
         states: dict[str, BindingState],
         now: float,
+        received: Mapping[str, int] = _NONE_RECEIVED,
     ) -> list[str]:
         """Take over a configuration at start.
 
-        States are moved out of *states*, so that they are not held twice.
+        States are moved out of *states*, so that they are not held twice. *received* says how many
+        triggers the inbox has counted, by uid.
 
         Returns:
             The uids that are remembered and no longer configured.
@@ -119,5 +133,7 @@ class Catalogue:
         for uid in sorted(bindings):
             binding = bindings[uid]
             state = states.pop(uid, None) or BindingState(uid=uid, created_at=now)
-            self._entries[uid] = Entry(binding, templates[binding.template_id], state)
+            self._entries[uid] = Entry(
+                binding, templates[binding.template_id], state, received.get(uid, 0)
+            )
         return sorted(states)

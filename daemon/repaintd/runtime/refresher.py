@@ -89,7 +89,8 @@ class Refresher:
         entry = self._catalogue.entry(uid)
         if entry is None or entry.state.image is not None:
             return entry is not None
-        if entry.state.next_due_at is None and entry.state.last_attempt_at is not None:
+        idle = entry.state.next_due_at is None and entry.state.last_attempt_at is not None
+        if idle and not entry.pending:
             return False  # it waits for a trigger
         published = self._first_images.setdefault(uid, asyncio.Event())
         try:
@@ -109,6 +110,7 @@ class Refresher:
             mapping_fingerprint=entry.mapping_fingerprint,
             configured=entry.configured,
             drawn=entry.drawn,
+            received=entry.received,
             render_timeout=self._render_timeout,
         )
 

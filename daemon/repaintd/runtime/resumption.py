@@ -18,10 +18,19 @@ _ON_TIME: Final = 1.5  # periods: a run out of turn may be followed by one that 
 
 
 def first_due(entry: Entry, now: float, count: int) -> schedule.Due:
-    """When a binding runs first after a start with *count* bindings."""
-    binding, state = entry.binding, entry.state
-    if binding.paused:
+    """When a binding runs first after a start with *count* bindings.
+
+    A trigger that was accepted and that no run has seen is owed one at once, whatever else is due.
+    """
+    if entry.binding.paused:
         return schedule.NEVER
+    if entry.pending:
+        return schedule.Due(now, "trigger")
+    return _due_by_time(entry, now, count)
+
+
+def _due_by_time(entry: Entry, now: float, count: int) -> schedule.Due:
+    binding, state = entry.binding, entry.state
     window = schedule.start_window(count, binding.refresh.ttl_seconds)
     if state.last_attempt_at is None:
         return schedule.soon(binding.uid, now, window, "first")
@@ -47,6 +56,8 @@ def _farthest(binding: Binding, state: BindingState) -> float:
 
 def trigger_of(view: View) -> Trigger:
     """What to call a run that time alone has started."""
+    if view.state.due_reason == "trigger":
+        return Trigger.WEBHOOK
     if view.state.due_reason == "changed":
         return Trigger.UPDATE
     if view.state.due_reason == "first" and not schedule.polls(view.binding):

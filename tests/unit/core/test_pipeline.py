@@ -53,6 +53,7 @@ class World:
         self.template = template or sample_template()
         self.state = BindingState(uid=self.binding.uid)
         self.now = NOW
+        self.received = 0
         self.events = []
 
     async def fetch(self, binding, validators, *, failing):
@@ -81,6 +82,7 @@ class World:
             now=self.now,
             mapping_fingerprint=mapping,
             configured=configured_fingerprint(self.binding, self.template, mapping),
+            received=self.received,
         )
 
     async def run(self, trigger: Trigger = Trigger.TTL):
@@ -131,6 +133,7 @@ async def test_the_first_run_fetches_draws_publishes_and_says_so():
             "etag": world.state.image.etag,
             "trigger": "ttl",
             "sequence": 1,
+            "eventId": event.id,
         },
     }
 
@@ -300,6 +303,7 @@ async def test_a_failure_leaves_the_image_and_all_that_is_known_and_says_so():
         "onError": "serve_stale",
         "trigger": "ttl",
         "sequence": 2,
+        "eventId": world.events[-1].id,
     }
 
 
@@ -464,6 +468,7 @@ async def test_the_short_way_of_a_304_ends_in_the_same_state_as_the_long_one():
     world.source.then(FetchFailed("down", reason="network"))
     await world.run()
     world.now += 100
+    world.received = 3
     world.source.then(NotModified(validators=Validators(etag='"two"')))
     work, due = replace(world.work(), drawn=True), Due(world.now + 300, "policy")
     outcome = await refresh(work, world)
@@ -471,3 +476,54 @@ async def test_the_short_way_of_a_304_ends_in_the_same_state_as_the_long_one():
     long_way = after_success(work, outcome, due, Stamp(now=world.now + 1, render_url=""))
     assert after_not_modified(work, outcome.result, due, world.now + 1) == long_way.state
     assert long_way.event is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        document(),
+        NotModified(validators=TAGS),
+        NoDocument(),
+        FetchFailed("down", reason="network"),
+    ],
+)
+async def test_d2_every_recorded_run_has_seen_the_triggers_that_came_before_it(answer):
+    world = World()
+    await world.run()
+    assert world.state.triggers_taken == 0
+    world.received = 7
+    world.source.then(answer)
+    await world.run(Trigger.WEBHOOK)
+    assert world.state.triggers_taken == 7
+
+
+async def test_a_run_called_after_a_change_fetches_all_the_same_when_a_trigger_came_before_it():
+    world = World()
+    await world.run()
+    world.source.then(document("Pushed"))
+    world.received = 1
+    await world.run(Trigger.UPDATE)
+    assert world.state.variables == {"title": "Pushed"}
+    asked = len(world.source.requests)
+    await world.run(Trigger.UPDATE)
+    assert len(world.source.requests) == asked
+
+
+@pytest.mark.parametrize("trigger", [Trigger.WEBHOOK, Trigger.MANUAL])
+async def test_a_trigger_asks_the_source_also_when_nothing_was_configured_anew(trigger: Trigger):
+    world = World()
+    await world.run()
+    world.source.then(NotModified(validators=TAGS))
+    outcome = await world.run(trigger)
+    assert world.asked_with == TAGS
+    assert outcome.skipped == "fetch"
+
+
+async def test_every_event_says_its_id_in_its_body():
+    world = World(FetchFailed("down", reason="network"), document())
+    await world.run()
+    await world.run()
+    assert [event.body()["data"]["eventId"] for event in world.events] == [
+        event.id for event in world.events
+    ]
+    assert len({event.id for event in world.events}) == 2

@@ -17,11 +17,12 @@ from repaintd.testing import sample_binding, sample_template
 NOW = 1_767_225_600.0
 
 
-def entry(binding=None, state: BindingState | None = None, template=None):
+def entry(binding=None, state: BindingState | None = None, template=None, received: int = 0):
     binding = binding or sample_binding()
     catalogue = Catalogue()
     states = {binding.uid: state} if state else {}
-    catalogue.load({binding.uid: binding}, {"plain": template or sample_template()}, states, NOW)
+    templates = {"plain": template or sample_template()}
+    catalogue.load({binding.uid: binding}, templates, states, NOW, {"card": received})
     found = catalogue.entry(binding.uid)
     assert found is not None
     return found
@@ -184,6 +185,8 @@ def test_what_was_planned_is_remembered():
         ("manual", "http", "retry", Trigger.MANUAL),
         ("manual", "static", "first", Trigger.UPDATE),
         ("ttl", "http", "changed", Trigger.UPDATE),
+        ("ttl", "http", "trigger", Trigger.WEBHOOK),
+        ("manual", "static", "trigger", Trigger.WEBHOOK),
     ],
 )
 def test_a_run_is_called_by_what_made_it(policy, source, reason, trigger):
@@ -193,3 +196,36 @@ def test_a_run_is_called_by_what_made_it(policy, source, reason, trigger):
     )
     state = BindingState(uid="card", due_reason=reason)
     assert trigger_of(View(binding=binding, state=state)) is trigger
+
+
+OWED = [
+    drawn(),
+    drawn(error_count=9, next_due_at=NOW + 3_600, due_reason="retry_after"),
+    drawn(attempted="something else"),
+    drawn(triggers_taken=4, next_due_at=None),
+    BindingState(uid="card"),
+]
+
+
+@pytest.mark.parametrize("policy", ["ttl", "etag", "webhook", "manual"])
+@pytest.mark.parametrize("state", OWED)
+def test_d2_a_trigger_that_no_run_has_seen_is_owed_one_at_once_after_a_restart(state, policy):
+    binding = sample_binding(refresh=RefreshPolicy(type=PolicyType(policy)))
+    found = entry(binding, state, received=5)
+    assert found.pending
+    due = first_due(found, NOW, 10_000)
+    assert (due.at, due.reason) == (NOW, "trigger")
+    found.plan(due)
+    assert trigger_of(found.view) is Trigger.WEBHOOK
+
+
+def test_a_paused_binding_keeps_what_it_owes_for_later():
+    found = entry(sample_binding(paused=True), drawn(), received=5)
+    assert found.pending
+    assert first_due(found, NOW, 1) == NEVER
+
+
+def test_a_trigger_that_a_run_has_seen_is_owed_nothing():
+    found = entry(state=drawn(triggers_taken=5), received=5)
+    assert not found.pending
+    assert first_due(found, NOW, 1).reason == "policy"

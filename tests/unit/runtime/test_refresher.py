@@ -264,6 +264,34 @@ async def test_nobody_waits_for_an_image_that_only_a_trigger_can_bring():
     assert await daemon.refresher.wait_for_image("card", 60) is False
 
 
+async def test_an_image_that_a_trigger_is_about_to_bring_is_waited_for():
+    daemon = Daemon(NoDocument(), binding=sample_binding(refresh=MANUAL))
+    await daemon.run()
+    daemon.catalogue.entry("card").received = 1
+    waiting = asyncio.create_task(daemon.refresher.wait_for_image("card", 60), name="reader")
+    await asyncio.sleep(0)
+    daemon.source.then(HELLO)
+    await daemon.run(Trigger.WEBHOOK)
+    assert await waiting is True
+    assert daemon.state.triggers_taken == 1
+
+
+async def test_d2_a_run_has_seen_the_triggers_before_its_start_and_none_that_came_later():
+    daemon = Daemon()
+    entry = daemon.catalogue.entry("card")
+    entry.received = 3
+    fetch = daemon.source.fetch
+
+    async def fetch_meanwhile(request):
+        entry.received = 4
+        return await fetch(request)
+
+    daemon.source.fetch = fetch_meanwhile
+    await daemon.run(Trigger.WEBHOOK)
+    assert daemon.state.triggers_taken == 3
+    assert entry.pending
+
+
 async def test_every_failure_is_counted_by_stage_and_reason():
     daemon = Daemon(FetchFailed("Data source returned 500", reason="status"))
     await daemon.run()
