@@ -47,7 +47,7 @@ async def test_a_full_disk_is_not_fatal_to_the_state(tiny_disk):
         await store.commit(BindingState(uid="first"))
         filler.write_bytes(b"x" * _free(tiny_disk))
         store.note(BindingState(uid="noted"))
-        big = BindingState(uid="big", document="x" * 100_000)
+        big = BindingState(uid="big", variables={"x": "x" * 100_000})
         for _ in range(3):
             with pytest.raises(StoreUnavailable, match="free space on its disk"):
                 await store.commit(big)

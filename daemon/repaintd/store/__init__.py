@@ -7,7 +7,8 @@ go into one transaction; what need not be durable at once is written with the ne
 from __future__ import annotations
 
 from repaintd.store.event import StoredEvent
+from repaintd.store.opening import open_store
 from repaintd.store.reading import read_states
-from repaintd.store.store import Store, open_store
+from repaintd.store.store import Store
 
 __all__ = ["Store", "StoredEvent", "open_store", "read_states"]

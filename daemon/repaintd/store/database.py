@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Final
 import aiosqlite
 
 from repaintd.errors import StartupFailed
+from repaintd.store.contents import Contents, read_contents
 from repaintd.store.failure import startup_failed
 from repaintd.store.migration import migrate, migrations
-from repaintd.store.reading import all_states
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from repaintd.core.state import BindingState
 
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _WAL_LIMIT: Final = 64 * 1024 * 1024
@@ -43,8 +42,8 @@ def make_directory(directory: Path) -> None:
         ) from exc
 
 
-def prepare(path: Path, *, busy_timeout: float) -> dict[str, BindingState]:
-    """Create or migrate the database at *path* and read all states. Blocks: run it in a thread.
+def prepare(path: Path, *, busy_timeout: float) -> Contents:
+    """Create or migrate the database at *path* and read it. Blocks: run it in a thread.
 
     Raises:
         StartupFailed: it cannot be used here, it is damaged, or a newer version wrote it.
@@ -55,7 +54,7 @@ def prepare(path: Path, *, busy_timeout: float) -> dict[str, BindingState]:
             _use_wal(database, path)
             migrate(database, migrations())
             _check(database)
-            return all_states(database)
+            return read_contents(database)
     except sqlite3.Error as exc:
         raise startup_failed(path, exc) from exc
     except OSError as exc:

@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sqlite3
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
-import structlog
-
-from repaintd.store.codec import encode_state
-from repaintd.store.database import connected, make_directory, prepare
-from repaintd.store.event import StoredEvent, event_row
-from repaintd.store.failure import unavailable
-from repaintd.store.lock import locked
-from repaintd.store.reading import DATABASE
-from repaintd.store.writer import DEADLINE, Writer
+from repaintd.store.codec import encode_state, json_bytes
+from repaintd.store.delivery import entry_row
+from repaintd.store.event import event_row
+from repaintd.store.write import Announcement, OutboxChange, Write
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
-    import aiosqlite
-
-    from repaintd.core.event import Event
-    from repaintd.core.ports import Clock
+    from repaintd.core.delivery import DeliveryRecord, OutboxEntry, SinkRecord
+    from repaintd.core.event import Event, StoredEvent
+    from repaintd.core.intake import Accepted, Intake
     from repaintd.core.state import BindingState
-
-log = structlog.get_logger("repaintd.store")
-
-_CLOSE_DEADLINE: Final = 10.0
-_MOST_EVENTS: Final = 1000
-_EVENTS: Final = """
-SELECT position, id, name, uid, sequence, at, body FROM events
-WHERE position > ? ORDER BY position LIMIT ?
-"""
+    from repaintd.store.contents import Contents
+    from repaintd.store.reader import Reader
+    from repaintd.store.writer import Writer
 
 
 class Store:
-    """Implements `repaintd.core.ports.StateStore`; made by `open_store`."""
+    """Implements `StateStore`, `Inbox`, `EventLog` and `Outbox` of `repaintd.core.ports`.
 
-    def __init__(
-        self,
-        *,
-        states: dict[str, BindingState],
-        writer: Writer,
-        reader: aiosqlite.Connection,
-        path: Path,
-    ) -> None:
-        self._states: dict[str, BindingState] | None = states
+    Made by `open_store`. What is written is durable when its method returns, unless that method
+    does not wait. A caller that is cancelled, or told that the disk did not answer in time, may
+    find its write done all the same.
+    """
+
+    def __init__(self, contents: Contents, *, writer: Writer, reader: Reader) -> None:
+        self._states: dict[str, BindingState] | None = contents.states
+        self._live = contents.live
         self._writer = writer
         self._reader = reader
-        self._path = path
 
     @property
     def write_errors(self) -> int:
@@ -69,6 +52,10 @@ class Store:
         states, self._states = self._states, None
         return states
 
+    def received(self) -> dict[str, int]:
+        """How many triggers each binding got so far, those without any left out; a copy."""
+        return dict(self._live.received)
+
     async def commit(self, state: BindingState, events: Sequence[Event] = ()) -> None:
         """Write both in one transaction; durable on return.
 
@@ -76,20 +63,20 @@ class Store:
             StoreUnavailable: nothing of it was written.
             TypeError: the state or an event holds something that is no JSON value.
         """
-        blob = encode_state(state)
-        await self._writer.write(state.uid, blob, [event_row(event) for event in events])
+        blob, rows = encode_state(state), [event_row(event) for event in events]
+        await self._writer.write(Write(uid=state.uid, blob=blob, events=rows))
 
     def note(self, state: BindingState) -> None:
         """Write it with the next batch, for polls that changed nothing: never fails or waits."""
         self._writer.note(state)
 
     async def forget(self, uid: str) -> None:
-        """Drop the state of a binding that is gone; its events stay.
+        """Drop the state of a binding that is gone, and what triggers brought; its events stay.
 
         Raises:
             StoreUnavailable: nothing was dropped.
         """
-        await self._writer.write(uid)
+        await self._writer.write(Write(uid=uid))
 
     async def probe(self) -> None:
         """Write one row in a transaction of its own kind, to prove that writing works now.
@@ -97,7 +84,29 @@ class Store:
         Raises:
             StoreUnavailable: it does not, and why.
         """
-        await self._writer.write(probe=True)
+        await self._writer.write(Write(probe=True))
+
+    async def accept(self, intake: Intake) -> Accepted:
+        """Make a trigger durable, its data merged into the document in the same transaction.
+
+        Raises:
+            DocumentRefused: the data does not fit the document; nothing was written.
+            StoreUnavailable: nothing was written; at once when too many others wait.
+        """
+        return cast("Accepted", await self._writer.write_now_or_never(Write(intake=intake)))
+
+    async def document(self, uid: str) -> bytes | None:
+        """The data pushed to a binding so far, as JSON; None before the first payload.
+
+        Raises:
+            StoreUnavailable: it cannot be read just now.
+        """
+        return await self._reader.document(uid)
+
+    @property
+    def latest(self) -> int:
+        """Position of the latest event that is durable; 0 before the first."""
+        return self._live.latest
 
     async def events(self, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """Events of all bindings behind the cursor *after*, oldest first, 1,000 at most.
@@ -105,78 +114,102 @@ class Store:
         Raises:
             StoreUnavailable: they cannot be read just now.
         """
-        try:
-            async with asyncio.timeout(DEADLINE):
-                bounds = (after, max(0, min(limit, _MOST_EVENTS)))
-                rows = await self._reader.execute_fetchall(_EVENTS, bounds)
-        except (sqlite3.Error, ValueError, TimeoutError) as exc:
-            raise unavailable(self._path, exc) from exc
-        return [
-            StoredEvent(
-                position=position, id=id_, name=name, uid=uid, sequence=sequence, at=at, body=body
-            )
-            for position, id_, name, uid, sequence, at, body in rows
-        ]
+        return await self._reader.events(after, limit)
 
+    async def position_of(self, event_id: str) -> int | None:
+        """Where the event with that id stands; None when it is not kept (any more).
 
-@contextlib.asynccontextmanager
-async def open_store(
-    directory: Path,
-    *,
-    clock: Clock,
-    flush_interval: float = 300.0,
-    keep_events: int = 100_000,
-    busy_timeout: float = 5.0,
-) -> AsyncIterator[Store]:
-    """Open the state *directory*, making what is missing; on the way out, write all that waits.
+        Raises:
+            StoreUnavailable: it cannot be read just now.
+        """
+        return await self._reader.position_of(event_id)
 
-    Args:
-        directory: made for this user alone; one daemon at a time.
-        clock: says when rows were written.
-        flush_interval: seconds that a note waits at most while the disk works.
-        keep_events: how many events are kept, the latest.
-        busy_timeout: seconds to wait for another process that holds a lock on the database.
+    def on_events(self, callback: Callable[[], None]) -> None:
+        """Call *callback* in the event loop whenever new events have become durable."""
+        self._writer.on_events.append(callback)
 
-    Raises:
-        StartupFailed: it cannot be used; the message says what to do.
-    """
-    path = directory / DATABASE
-    async with contextlib.AsyncExitStack() as stack:
-        make_directory(directory)
-        stack.enter_context(locked(directory))
-        states = await _in_thread(path, busy_timeout)
-        database, reader = [
-            await stack.enter_async_context(
-                connected(path, busy_timeout=busy_timeout, writable=writable)
-            )
-            for writable in (True, False)
-        ]
-        writer = Writer(
-            database, path, clock=clock, flush_interval=flush_interval, keep_events=keep_events
-        )
-        await stack.enter_async_context(_running(writer))
-        yield Store(states=states, writer=writer, reader=reader, path=path)
+    async def announce(self, name: str, data: Mapping[str, Any]) -> Event:
+        """Write an event of the daemon itself, with the next sequence number.
 
+        Raises:
+            StoreUnavailable: it was not written.
+            TypeError: *data* holds something that is no JSON value.
+        """
+        json_bytes(data)
+        announcement = Announcement(name=name, data=dict(data))
+        return cast("Event", await self._writer.write(Write(announcement=announcement)))
 
-async def _in_thread(path: Path, busy_timeout: float) -> dict[str, BindingState]:
-    """Prepare the database; even when cancelled, not before the thread is done with it."""
-    work = asyncio.ensure_future(asyncio.to_thread(prepare, path, busy_timeout=busy_timeout))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
+    def sinks(self) -> Mapping[str, SinkRecord]:
+        """The sinks by name, as last written or noted; a view that changes with them."""
+        return MappingProxyType(self._live.sinks)
 
+    async def keep_sink(self, record: SinkRecord) -> None:
+        """Write it, with its cursor as it is, though it be behind.
 
-@contextlib.asynccontextmanager
-async def _running(writer: Writer) -> AsyncIterator[None]:
-    task = asyncio.create_task(writer.run(), name="store.writer")
-    try:
-        yield
-    finally:
-        writer.close()
-        _, late = await asyncio.wait([task], timeout=_CLOSE_DEADLINE)
-        if late:
-            log.error("state database did not answer, some writes are lost")
-            task.cancel()
-            await asyncio.wait([task])
+        Raises:
+            StoreUnavailable: it was not written.
+        """
+        await self._change(OutboxChange(record=record))
+
+    def note_cursor(self, sink: str, cursor: int) -> None:
+        """Write it within a second, if it is ahead of the last: never fails or waits."""
+        self._writer.note_cursor(sink, cursor)
+
+    async def forget_sink(self, sink: str) -> None:
+        """Drop a sink that is gone, what it owes and its delivery log.
+
+        Raises:
+            StoreUnavailable: nothing was dropped.
+        """
+        await self._change(OutboxChange(gone=sink))
+
+    async def owed(self, sink: str) -> list[OutboxEntry]:
+        """All entries of a sink, dead letters among them, by position.
+
+        Raises:
+            StoreUnavailable: they cannot be read just now.
+        """
+        return await self._reader.owed(sink)
+
+    async def keep_owed(self, entries: Sequence[OutboxEntry]) -> None:
+        """Write entries, replacing those of the same sink and position, in one transaction.
+
+        Of each sink's dead letters the latest 10,000 are kept.
+
+        Raises:
+            StoreUnavailable: nothing was written.
+        """
+        await self._change(OutboxChange(keep=[entry_row(entry) for entry in entries]))
+
+    async def drop_owed(self, sink: str, positions: Sequence[int]) -> None:
+        """Remove entries.
+
+        Raises:
+            StoreUnavailable: nothing was removed.
+        """
+        await self._change(OutboxChange(drop=[(sink, position) for position in positions]))
+
+    def log_delivery(self, record: DeliveryRecord) -> None:
+        """Add a line to the delivery log within a second; the latest 1,000 of a sink are kept."""
+        self._writer.log_delivery(record)
+
+    async def deliveries(
+        self, *, sink: str | None = None, failed: bool = False, limit: int = 100
+    ) -> list[DeliveryRecord]:
+        """The delivery log, latest first, 1,000 at most; *failed* for failed attempts alone.
+
+        Raises:
+            StoreUnavailable: it cannot be read just now.
+        """
+        return await self._reader.deliveries(sink, limit, failed=failed)
+
+    async def delivery(self, id_or_event_id: str) -> list[DeliveryRecord]:
+        """The latest attempt of the delivery with that id, or of all deliveries of that event.
+
+        Raises:
+            StoreUnavailable: it cannot be read just now.
+        """
+        return await self._reader.delivery(id_or_event_id)
+
+    async def _change(self, change: OutboxChange) -> None:
+        await self._writer.write(Write(change=change))

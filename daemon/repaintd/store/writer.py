@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from repaintd.errors import StoreUnavailable
-from repaintd.store.batch import Batch, Write
+from repaintd.errors import DocumentRefused, StoreUnavailable
+from repaintd.store.batch import Batch
 from repaintd.store.failure import of_the_place, unavailable
+from repaintd.store.riders import Riders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     import aiosqlite
 
+    from repaintd.core.delivery import DeliveryRecord
     from repaintd.core.ports import Clock
     from repaintd.core.state import BindingState
-    from repaintd.store.event import EventRow
+    from repaintd.store.live import Live, Written
+    from repaintd.store.write import Write
 
 log = structlog.get_logger("repaintd.store")
 
 MOST_WAITING: Final = 4096
 """Writes that may wait at a time; further callers wait for their turn."""
+MOST_PUSHED: Final = 64 * 1024 * 1024
+"""Bytes of pushed data that may wait, before triggers are refused."""
+DOCUMENTS_PER_BATCH: Final = 16
+"""Documents that one transaction reads to merge into them, for they may be large."""
 NOTES_PER_BATCH: Final = 500
 """Notes that ride along with one transaction, so that those who wait for it wait little."""
 DEADLINE: Final = 30.0
 """Seconds until a caller hears that the disk does not answer."""
+SOON: Final = 0.5
+"""Seconds that cursors and lines of the delivery log wait for others to ride along with."""
 
 
 class Writer:
@@ -41,18 +51,22 @@ class Writer:
 
     Attributes:
         errors: transactions that failed since the start.
+        on_events: called in the loop after a transaction that wrote events.
     """
 
     def __init__(
         self,
         database: aiosqlite.Connection,
         path: Path,
+        live: Live,
         *,
         clock: Clock,
         flush_interval: float,
         keep_events: int,
     ) -> None:
         self.errors = 0
+        self.on_events: list[Callable[[], None]] = []
+        self._live = live
         self._database = database
         self._path = path
         self._clock = clock
@@ -60,35 +74,46 @@ class Writer:
         self._keep_events = keep_events
         self._writes: list[Write] = []
         self._notes: dict[str, BindingState] = {}
+        self._riders = Riders()
+        self._pushed = 0
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._flushing = False
         self._closing = False
         self._broken = False
 
-    async def write(
-        self,
-        uid: str = "",
-        blob: bytes | None = None,
-        events: Sequence[EventRow] = (),
-        *,
-        probe: bool = False,
-    ) -> None:
-        """Write and return when it is durable. A caller that is cancelled may find it written.
+    async def write(self, write: Write) -> Any:
+        """The answer to *write* when it is durable. A caller that is cancelled may find it written.
 
         Raises:
+            DocumentRefused: the data of the trigger does not fit; nothing was written.
             StoreUnavailable: it could not be written, or the disk did not answer in time.
         """
         try:
             async with asyncio.timeout(DEADLINE), self._room:
-                done = self._enqueue(uid, blob, events, probe=probe)
-                await done
+                self._enqueue(write)
+                return await write.done
         except TimeoutError as exc:
             raise StoreUnavailable(
                 f"{self._path} did not answer within {DEADLINE:g} s: look for disk errors in the "
                 "kernel's log"
             ) from exc
+
+    async def write_now_or_never(self, write: Write) -> Any:
+        """Like `write`, but without waiting for a place in the queue: its caller can come again.
+
+        Raises:
+            DocumentRefused: the data of the trigger does not fit; nothing was written.
+            StoreUnavailable: also when too many others wait.
+        """
+        if self._room.locked() or self._pushed + write.pushed > MOST_PUSHED:
+            raise StoreUnavailable(
+                f"too much waits for {self._path} already: try again in a moment, and look at how "
+                "fast its disk is if that happens often"
+            )
+        return await self.write(write)
 
     def note(self, state: BindingState) -> None:
         """Write *state* with the next transaction, at the latest when the interval is over."""
@@ -96,13 +121,24 @@ class Writer:
         if self._timer is None and not self._closing:
             self._set_timer()
 
+    def note_cursor(self, sink: str, cursor: int) -> None:
+        """Write it with the next transaction, or soon."""
+        self._live.move(sink, cursor)
+        self._riders.note(sink, cursor)
+        self._set_soon()
+
+    def log_delivery(self, line: DeliveryRecord) -> None:
+        """Write it with the next transaction, or soon."""
+        self._riders.add(line)
+        self._set_soon()
+
     async def run(self) -> None:
         """Write until closed and all is written, or the last attempt has failed."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             written = await self._round(self._next_batch())
-            if self._closing and not (written and (self._writes or self._notes)):
+            if self._closing and not (written and self._waits()):
                 break
             self._plan(written=written)
         self._refuse_rest()
@@ -110,49 +146,57 @@ class Writer:
     def close(self) -> None:
         """Make `run` write what is left and return; later writes are refused."""
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._soon):
+            if timer is not None:
+                timer.cancel()
         self._flush()
 
-    def _enqueue(
-        self, uid: str, blob: bytes | None, events: Sequence[EventRow], *, probe: bool
-    ) -> asyncio.Future[None]:
+    def _waits(self) -> bool:
+        return bool(self._writes or self._notes or len(self._riders))
+
+    def _enqueue(self, write: Write) -> None:
         if self._closing:
             raise StoreUnavailable(f"{self._path} is closed: the daemon is stopping")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        note = self._notes.pop(uid, None)
-        self._writes.append(
-            Write(done=done, uid=uid, blob=blob, note=note, events=events, probe=probe)
-        )
+        note = self._notes.pop(write.uid, None)
+        cursor = self._riders.cursors.pop(write.change.sink, None) if write.change else None
+        if note is not None or cursor is not None:
+            write = replace(write, note=note, cursor=cursor)
+        self._pushed += write.pushed
+        self._writes.append(write)
         self._wake.set()
-        return done
 
     def _next_batch(self) -> Batch:
-        writes, self._writes = self._writes, []
-        return Batch(
-            writes=writes, notes=tuple(itertools.islice(self._notes.values(), NOTES_PER_BATCH))
-        )
+        count = _how_many(self._writes)
+        writes, self._writes = self._writes[:count], self._writes[count:]
+        self._pushed -= sum(write.pushed for write in writes)
+        notes = tuple(itertools.islice(self._notes.values(), NOTES_PER_BATCH))
+        return Batch(writes=writes, notes=notes, ride=self._riders.ride())
 
     async def _round(self, batch: Batch) -> bool:
         """Write *batch*; False when the database could not be written."""
         if not batch:
             return True
         try:
-            await batch.write(self._database, at=self._clock.now(), keep=self._keep_events)
+            written = await batch.write(
+                self._database, self._live, at=self._clock.now(), keep=self._keep_events
+            )
         except Exception as exc:  # noqa: BLE001 — whatever it was, callers must hear of it
             return await self._failed(batch, exc)
-        self._succeeded(batch)
+        self._succeeded(batch, written)
         return True
 
-    def _succeeded(self, batch: Batch) -> None:
+    def _succeeded(self, batch: Batch, written: Written) -> None:
         if self._broken:
             self._broken = False
             log.info("state database can be written again", path=str(self._path))
         for note in batch.notes:
             self._drop_note(note)
+        if self._live.apply(written, self._riders.cursors):
+            for callback in self.on_events:
+                asyncio.get_running_loop().call_soon(callback)
+        self._riders.done(batch.ride)
         for write in batch.writes:
-            if not write.done.done():
-                write.done.set_result(None)
+            _answer(write, written.answers.get(write))
 
     def _drop_note(self, note: BindingState) -> None:
         # A newer note of the same binding may have come meanwhile.
@@ -171,11 +215,15 @@ class Writer:
 
     async def _one_by_one(self, batch: Batch, exc: Exception) -> bool:
         """Something in *batch* is at fault, not the database: let it fail alone."""
-        if len(batch.writes) + len(batch.notes) > 1:
-            return all([await self._round(part) for part in batch.parts()])
+        parts = batch.parts()
+        if len(parts) > 1:
+            return all([await self._round(part) for part in parts])
         for note in batch.notes:
             log.error("state cannot be stored", uid=note.uid, why=str(exc))
             self._drop_note(note)
+        if batch.ride:
+            log.error("deliveries cannot be stored", count=len(batch.ride.lines), why=str(exc))
+            self._riders.done(batch.ride)
         self._refuse(batch, exc)
         return True
 
@@ -183,6 +231,8 @@ class Writer:
         for write in batch.writes:
             if write.note is not None:
                 self._notes.setdefault(write.uid, write.note)
+            if write.change is not None and write.cursor is not None:
+                self.note_cursor(write.change.sink, write.cursor)
             if not write.done.done():
                 failure = unavailable(self._path, exc)
                 failure.__cause__ = exc
@@ -197,10 +247,20 @@ class Writer:
             self._flushing = False
             if self._notes and self._timer is None:
                 self._set_timer()
+            if len(self._riders):
+                self._set_soon()
 
     def _set_timer(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._flush_interval, self._flush)
+
+    def _set_soon(self) -> None:
+        if self._soon is None and not self._closing:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._ride)
+
+    def _ride(self) -> None:
+        self._soon = None
+        self._wake.set()
 
     def _flush(self) -> None:
         self._timer = None
@@ -210,6 +270,28 @@ class Writer:
     def _refuse_rest(self) -> None:
         if self._notes:
             log.error("notes of unchanged polls were not written", count=len(self._notes))
+        if len(self._riders):
+            log.error("what was delivered last was not written", count=len(self._riders))
         for write in self._writes:
             if not write.done.done():
                 write.done.set_exception(StoreUnavailable(f"{self._path} is closed"))
+
+
+def _how_many(writes: list[Write]) -> int:
+    """Writes of the queue that one transaction takes, from the first on."""
+    documents: set[str] = set()
+    for number, write in enumerate(writes):
+        if uid := write.merges:
+            documents.add(uid)
+            if len(documents) > DOCUMENTS_PER_BATCH:
+                return number
+    return len(writes)
+
+
+def _answer(write: Write, answer: object) -> None:
+    if write.done.done():
+        return
+    if isinstance(answer, DocumentRefused):
+        write.done.set_exception(answer)
+    else:
+        write.done.set_result(answer)

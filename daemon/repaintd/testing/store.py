@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from repaintd.core.event import Event, StoredEvent
 from repaintd.core.fingerprint import digest
 from repaintd.core.intake import Accepted
+from repaintd.core.push import merged
 from repaintd.store.codec import json_bytes
 from repaintd.testing.clock import FakeClock
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from repaintd.core.delivery import DeliveryRecord, OutboxEntry, SinkRecord
-    from repaintd.core.intake import Intake, Push
+    from repaintd.core.intake import Intake
     from repaintd.core.ports import Clock
     from repaintd.core.state import BindingState
     from repaintd.errors import StoreUnavailable
@@ -102,7 +103,7 @@ class MemoryStore:
                 return replace(first, duplicate=True)
         if intake.push is not None:
             old = self.documents.get(intake.uid)
-            self.documents[intake.uid] = _merged(old, intake.push)
+            self.documents[intake.uid] = merged(old, intake.push)
         number = self._received[intake.uid] = self._received.get(intake.uid, 0) + 1
         accepted = Accepted(received=number, refresh_id=intake.refresh_id)
         self.seen.update(dict.fromkeys(((intake.uid, each) for each in intake.seen), accepted))
@@ -209,11 +210,3 @@ def _stored(event: Event, position: int) -> StoredEvent:
         at=event.at,
         body=json_bytes(event.body()),
     )
-
-
-def _merged(document: bytes | None, push: Push) -> bytes:
-    if push.merge == "replace":
-        return push.payload
-    from repaintd.core.push import merged  # noqa: PLC0415 — stands in until the module is there
-
-    return merged(document, push)

@@ -55,13 +55,13 @@ async def test_commits_that_wait_together_share_one_transaction(opened, make_sta
 async def _transactions_of(store, commits) -> int:
     """How often the database changed for another connection while *commits* ran."""
     query = "PRAGMA data_version"
-    ((before,),) = await store._reader.execute_fetchall(query)
+    ((before,),) = await store._reader._database.execute_fetchall(query)
     changes = 0
 
     async def watch() -> None:
         nonlocal before, changes
         while True:
-            ((now,),) = await store._reader.execute_fetchall(query)
+            ((now,),) = await store._reader._database.execute_fetchall(query)
             changes += now != before
             before = now
 
@@ -155,7 +155,7 @@ async def test_a_binding_that_comes_back_after_being_forgotten_is_kept(opened, m
 async def test_a_probe_writes(opened):
     async with opened() as store:
         await store.probe()
-        ((at,),) = await store._reader.execute_fetchall("SELECT at FROM probe")
+        ((at,),) = await store._reader._database.execute_fetchall("SELECT at FROM probe")
     assert at == 1_700_000_000.0
 
 
@@ -242,7 +242,7 @@ async def test_a_caller_hears_when_the_disk_does_not_answer(opened, make_state, 
 
 async def test_a_reader_hears_when_the_database_does_not_answer(opened, monkeypatch):
     async with opened() as store:
-        monkeypatch.setattr("repaintd.store.store.DEADLINE", 0.0)
+        monkeypatch.setattr("repaintd.store.reader.DEADLINE", 0.0)
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
             await store.events()
 
@@ -250,7 +250,7 @@ async def test_a_reader_hears_when_the_database_does_not_answer(opened, monkeypa
 async def test_closing_does_not_wait_for_ever_and_says_what_is_lost(
     opened, make_state, monkeypatch
 ):
-    monkeypatch.setattr("repaintd.store.store._CLOSE_DEADLINE", 0.01)
+    monkeypatch.setattr("repaintd.store.opening._CLOSE_DEADLINE", 0.01)
     with capture_logs() as logs:
         async with opened() as store:
             go_on, holding = await _stop_disk(store)

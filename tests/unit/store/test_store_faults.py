@@ -101,10 +101,10 @@ def _other_process_later(tmp_path: Path) -> sqlite3.Connection:
 
 
 async def test_a_full_disk_fails_the_callers_and_recovers_by_itself(opened, make_state, make_event):
-    big = make_state("big", document="x" * 200_000)
+    big = make_state("big", variables={"x": "x" * 200_000})
     async with opened() as store:
         await store.commit(make_state("small"))
-        await store._writer._database.execute("PRAGMA max_page_count = 20")
+        await store._writer._database.execute("PRAGMA max_page_count = 40")
         store.note(make_state("noted"))
         with pytest.raises(StoreUnavailable, match="free space on its disk"):
             await store.commit(big, [make_event(uid="big")])

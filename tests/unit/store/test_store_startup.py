@@ -20,6 +20,8 @@ from repaintd.store.migration import Migration, migrate, migrations, schema_vers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from repaintd.store.contents import Contents
+
 
 def _database(tmp_path: Path) -> Path:
     return tmp_path / "state" / "state.sqlite3"
@@ -160,12 +162,12 @@ async def test_a_start_that_is_cancelled_keeps_the_lock_until_its_thread_is_done
 ):
     go_on, begun = threading.Event(), threading.Event()
 
-    def slow(path: Path, *, busy_timeout: float) -> dict:
+    def slow(path: Path, *, busy_timeout: float) -> Contents:
         begun.set()
         go_on.wait(10)
         return prepare(path, busy_timeout=busy_timeout)
 
-    monkeypatch.setattr("repaintd.store.store.prepare", slow)
+    monkeypatch.setattr("repaintd.store.opening.prepare", slow)
     starting = asyncio.create_task(opened().__aenter__(), name="starting")
     await asyncio.to_thread(begun.wait, 10)
     starting.cancel()
