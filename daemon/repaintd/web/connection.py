@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,14 +16,18 @@ from repaintd.web.problem import Problem, from_status
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from aiohttp import StreamReader
     from aiohttp.web import BaseRequest, StreamResponse
 
     from repaintd.web.guard import Guard
+    from repaintd.web.limits import Limits
 
 _SERVER_ERRORS: Final = 500
 _TARGET: Final = re.compile(r"(?:[A-Z]+ )?/")
+_SYSTEM_BUFFER: Final = 64 * 1024
+_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _RETRY: Final = {"Retry-After": "1"}
 
 log = structlog.get_logger("repaintd.web")
@@ -43,6 +48,9 @@ class Connection(web.RequestHandler):
         manager: aiohttp's server.
         guard: admits and sweeps.
         settings: for `aiohttp.web.RequestHandler`.
+
+    Attributes:
+        stalled: its client took nothing for as long as that may take, and is shown out for it.
     """
 
     __slots__ = (
@@ -50,10 +58,12 @@ class Connection(web.RequestHandler):
         "_deadline",
         "_guard",
         "_head_bytes",
+        "_on_lost",
         "_send_deadline",
         "_stage",
         "_unsent",
         "_wire",
+        "stalled",
     )
 
     def __init__(self, manager: web.Server, *, guard: Guard, **settings: Any) -> None:
@@ -66,11 +76,38 @@ class Connection(web.RequestHandler):
         self._wire: asyncio.Transport | None = None
         self._unsent = 0
         self._send_deadline = math.inf
+        self._on_lost: Callable[[], None] | None = None
+        self.stalled = False
 
     @property
     def idle(self) -> bool:
         """Whether no request is being answered, so that closing harms nobody's answer."""
         return self._stage is not _Stage.BUSY and self.transport is not None
+
+    @property
+    def limits(self) -> Limits:
+        """What its client is allowed."""
+        return self._guard.limits
+
+    def begin_stream(self, on_lost: Callable[[], None]) -> None:
+        """Prepare for an answer without end, of which little waits unsent at any time.
+
+        `drain` waits from now on until nothing is unsent: who writes only then never holds more
+        than one piece, and a client that takes nothing is told from one that is slow.
+
+        Args:
+            on_lost: called when the client has gone, however it went.
+        """
+        if self._wire is None:
+            raise ConnectionResetError("the client has gone")
+        self._on_lost = on_lost
+        self._wire.set_write_buffer_limits(high=0)
+        _bound(self._wire.get_extra_info("socket"), self.limits.send)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to be sent."""
+        return 0 if self._wire is None else self._wire.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or say that the house is full."""
@@ -87,7 +124,10 @@ class Connection(web.RequestHandler):
         """Give the place back."""
         self._guard.leave(self)
         self._wire = None
+        self.stalled = self.stalled or isinstance(exc, TimeoutError)
         super().connection_lost(exc)
+        if self._on_lost is not None:
+            self._on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Start the head's clock with its first byte, and bound its size."""
@@ -171,12 +211,24 @@ class Connection(web.RequestHandler):
 
     def _stuck(self, now: float) -> bool:
         """Whether bytes wait to be sent and not one went out for as long as that may take."""
-        unsent = 0 if self._wire is None else self._wire.get_write_buffer_size()
+        unsent = self.unsent
         if unsent == 0 or unsent != self._unsent:
             self._unsent = unsent
             self._send_deadline = now + self._guard.limits.send
             return False
-        return now >= self._send_deadline
+        self.stalled = now >= self._send_deadline
+        return self.stalled
+
+
+def _bound(sock: socket.socket, patience: float) -> None:
+    """Let the system hold little as well, and give up when *patience* seconds bring no answer."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_BUFFER)
+        if sock.family in _INTERNET and hasattr(socket, "TCP_USER_TIMEOUT"):
+            milliseconds = math.ceil(patience * 1000)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    except OSError as exc:  # the client has gone this instant, or the system knows no such bound
+        log.debug("buffer not bounded", reason=str(exc))
 
 
 def _too_long(exc: LineTooLong) -> int:

@@ -22,6 +22,8 @@ class Limits:
         head_bytes: of the request line and headers together.
         line_bytes: of the request line, and of one header.
         headers: how many.
+        streams: of events, at once.
+        heartbeat: from one sign of life to the next on a stream where nothing happens.
     """
 
     head: float = 10.0
@@ -33,6 +35,8 @@ class Limits:
     head_bytes: int = 64 * 1024
     line_bytes: int = 8190
     headers: int = 100
+    streams: int = 1000
+    heartbeat: float = 15.0
 
     @property
     def sweep(self) -> float:

@@ -19,6 +19,7 @@ from repaintd.web.guard import Guard
 from repaintd.web.images import IMAGES
 from repaintd.web.lane import with_short_way
 from repaintd.web.limits import Limits
+from repaintd.web.webhooks import WEBHOOKS
 
 if TYPE_CHECKING:
     import socket
@@ -119,8 +120,9 @@ def _connections(
         return make_request(message, body, connection, writer, task)
 
     server.request_factory = begin_request
-    if IMAGES in runner.app:
-        server.request_handler = with_short_way(runner.app[IMAGES], server.request_handler)
+    app = runner.app
+    if IMAGES in app:
+        server.request_handler = with_short_way(app[IMAGES], app[WEBHOOKS], server.request_handler)
     limits = guard.limits
     settings: dict[str, Any] = {
         "loop": loop,
@@ -129,6 +131,7 @@ def _connections(
         "max_field_size": limits.line_bytes,
         "max_headers": limits.headers,
         "lingering_time": _LINGER,
+        "auto_decompress": False,  # signatures are over the bytes as they were sent
         "access_log": logging.getLogger("repaintd.web.access") if access_log else None,
         "access_log_class": DebugAccessLogger,
     }

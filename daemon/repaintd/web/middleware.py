@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import hdrs, web
 
-from repaintd.web.problem import Problem, from_status
+from repaintd.errors import RepaintdError, StoreUnavailable
+from repaintd.web.problem import Problem, from_status, later
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]*")
 _ERRORS: Final = 400
+_PUT_OFF: Final = "This cannot be done just now; nothing was changed. Try again in a moment."
 
 log = structlog.get_logger("repaintd.web")
 
@@ -52,6 +54,9 @@ def translated(request: web.BaseRequest, exc: Exception, route: str) -> web.Stre
         return from_status(exc.status, _kept(exc)).response(request.path)
     if _gone(request, exc):
         raise exc
+    if _passes(exc):
+        log.debug("request put off", route=route, reason=str(exc))
+        return later(_PUT_OFF, getattr(exc, "retry_after", None)).response(request.path)
     return _unexpected(request, exc, route)
 
 
@@ -63,6 +68,13 @@ def _gone(request: web.BaseRequest, exc: Exception) -> bool:
     """Whether there is nobody left to answer, or half an answer is on its way already."""
     gone = isinstance(exc, ConnectionError) and request.transport is None
     return gone or request.writer.output_size > 0
+
+
+def _passes(exc: Exception) -> bool:
+    """Whether it is to be expected that the same request succeeds later."""
+    return isinstance(exc, StoreUnavailable) or (
+        isinstance(exc, RepaintdError) and hasattr(exc, "retry_after")
+    )
 
 
 def _unexpected(request: web.BaseRequest, exc: Exception, route: str) -> web.Response:

@@ -15,6 +15,7 @@ from repaintd.metrics.exposition import Variant, negotiate
 from repaintd.web.conditional import Verdict, verdict
 from repaintd.web.page import Document, Pages
 from repaintd.web.problem import Problem
+from repaintd.web.query import flag
 from repaintd.web.surface import Check, Readiness
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ repaintd keeps images in step with the data they show.
 /metrics         for Prometheus
 /livez           whether the process makes progress
 /readyz          whether it can do its work
+
+POST /webhooks/{uid}     an inbound trigger, which proves itself as its binding demands
+
+With an API key (Authorization: Bearer):
+
+/events                  server-sent events; ?binding= and ?event= filter, ?since= resumes
+/deliveries              what was told to whom; ?failed=true, ?subscription=, ?limit=
+POST /deliveries/{id}/replay                 deliver again, by delivery or event
+POST /webhook-subscriptions/{uid}/resume     after it was given up
+POST /bindings/{uid}/refresh                 refresh now; ?wait=SECONDS for the outcome
+
+All but the first five are also under /v1.
 """
 
 
@@ -54,7 +67,7 @@ class Operations:
         """The daemon's state as JSON, with an entity tag."""
         uid = request.query.get("uid")
         if uid is None:
-            document = await self._status.read(_wanted(request.query.get("bindings", "true")))
+            document = await self._status.read(flag(request.query, "bindings", default=True))
         else:
             document = self._one(uid)
         headers = {hdrs.ETAG: document.etag, hdrs.CACHE_CONTROL: "no-cache", **_NOSNIFF}
@@ -138,15 +151,6 @@ def _whole(
         parts += (orjson.dumps(binding_document(view, tally, public_url)), b",")
     parts[-1] = b"]}" if views else b',"bindings":[]}'
     return b"".join(parts)
-
-
-def _wanted(text: str) -> bool:
-    if text not in {"true", "false"}:
-        error = {"field": "bindings", "message": "Must be true or false", "code": "invalid_format"}
-        raise Problem(
-            400, "validation-error", "bindings must be true or false.", members={"errors": [error]}
-        )
-    return text == "true"
 
 
 def _health(readiness: Readiness) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/problem+json"
 _TYPES: Final = "https://docs.pictify.io/errors/"
 _DOCUMENTED: Final = frozenset(
-    {"binding-not-found", "render-failed", "url-fetch-failed", "validation-error"}
+    {
+        "binding-not-found",
+        "invalid-api-key",
+        "render-failed",
+        "url-fetch-failed",
+        "validation-error",
+    }
 )
 
 
@@ -98,6 +105,19 @@ class Problem(Exception):
     def _retry_after(self) -> dict[str, int]:
         value = self.headers.get(hdrs.RETRY_AFTER)
         return {} if value is None else {"retryAfter": int(value), "retry_after": int(value)}
+
+
+def later(detail: str, seconds: float | None = None) -> Problem:
+    """What cannot be done now, but after some *seconds*, if that is known."""
+    wait = str(max(1, math.ceil(seconds or 1)))
+    return Problem(503, "service-unavailable", detail, headers={hdrs.RETRY_AFTER: wait})
+
+
+def invalid(name: str, message: str) -> Problem:
+    """A parameter that is not what it has to be."""
+    error = {"field": name, "message": message, "code": "invalid_format"}
+    detail = f"{name}: {message[0].lower()}{message[1:]}."
+    return Problem(400, "validation-error", detail, members={"errors": [error]})
 
 
 def from_status(status: int, headers: Mapping[str, str] | None = None) -> Problem:

@@ -196,8 +196,9 @@ async def test_the_index_names_the_paths(house, client):
         text = await response.text()
 
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
-    paths = {r.canonical for r in house.app.router.resources()} - {"/"}
+    paths = {r.canonical.removeprefix("/v1") for r in house.app.router.resources()} - {"/"}
     assert [p for p in paths if p.split("{")[0] not in text and "bindings" not in p] == []
+    assert "/bindings/{uid}/refresh" in text
 
 
 async def test_the_access_log_is_off_unless_asked_for(house, caplog):
