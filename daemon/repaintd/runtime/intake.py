@@ -66,13 +66,15 @@ class Refreshed:
     """What became of a refresh that was asked for.
 
     Attributes:
-        receipt: of its trigger.
-        done: whether a run that saw the trigger is on record.
+        refresh_id: names it.
+        queued: whether it runs or has run; not for a paused binding.
+        done: whether a run that saw its trigger is on record.
         changed: whether the image is another one than before.
         view: the binding now.
     """
 
-    receipt: Receipt
+    refresh_id: str
+    queued: bool
     done: bool
     changed: bool
     view: View
@@ -196,13 +198,7 @@ class Intakes:
         entry.received = max(entry.received, accepted.received)
         queued = not entry.binding.paused and (unheard_of or not accepted.duplicate)
         own = queued and self._woken(entry, intake.trigger)
-        tally = self._metrics.tally(intake.uid)
-        if own:
-            tally.triggers_queued += 1
-        elif queued:
-            tally.triggers_coalesced += 1
-        else:
-            tally.triggers_ignored += 1
+        self._count(intake.uid, duplicate=accepted.duplicate, queued=queued, own=own)
         self._log.debug(
             "trigger accepted",
             binding=intake.uid,
@@ -218,6 +214,17 @@ class Intakes:
             duplicate=accepted.duplicate,
             refresh_id=accepted.refresh_id or unknown,
         )
+
+    def _count(self, uid: str, *, duplicate: bool, queued: bool, own: bool) -> None:
+        tally = self._metrics.tally(uid)
+        if duplicate:
+            tally.triggers_duplicate += 1
+        elif own:
+            tally.triggers_queued += 1
+        elif queued:
+            tally.triggers_coalesced += 1
+        else:
+            tally.triggers_ignored += 1
 
     def _woken(self, entry: Entry, trigger: Trigger) -> bool:
         """Only webhooks come in bursts; who asks by hand gets a run as soon as can be."""
@@ -259,7 +266,8 @@ class Intakes:
             return None
         was, now = before.state.image, view.state.image
         return Refreshed(
-            receipt=receipt,
+            refresh_id=receipt.refresh_id,
+            queued=receipt.queued,
             done=receipt.queued and not self._is_owed(uid, receipt.received),
             changed=(was and was.etag) != (now and now.etag),
             view=view,
