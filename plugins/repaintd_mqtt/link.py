@@ -1,0 +1,162 @@
+"""Keeps a connection to the broker for as long as the daemon runs."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import aiomqtt
+
+from repaintd.plugin import DeliveryFailed
+from repaintd_mqtt.connection import Unreachable, connection, identifier_of
+from repaintd_mqtt.session import Session
+from repaintd_mqtt.topics import OFFLINE, ONLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from repaintd.plugin import PluginContext
+    from repaintd_mqtt.backoff import Backoff
+    from repaintd_mqtt.metrics import Metrics
+    from repaintd_mqtt.settings import MqttSettings
+    from repaintd_mqtt.topics import Topics
+
+_FAREWELL_WITHIN: Final = 2.0
+
+
+class Link:
+    """The connection, again and again; told to everybody who asks for the session.
+
+    Args:
+        on_message: takes every message of the broker that is not about our own status.
+        within: seconds that the broker may take to acknowledge one message.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        context: PluginContext,
+        topics: Topics,
+        *,
+        metrics: Metrics,
+        backoff: Backoff,
+        on_message: Callable[[Session, aiomqtt.Message], None],
+        within: float,
+    ) -> None:
+        self._settings = settings
+        self._secret = context.secret
+        self._log = context.log
+        self._topics = topics
+        self._metrics = metrics
+        self._backoff = backoff
+        self._on_message = on_message
+        self._within = within
+        self._session: Session | None = None
+        self._up = asyncio.Event()
+        self._since: float | None = None  # when this connection was made, loop time
+        self._connections = 0
+        self.trouble: str | None = "the daemon has only just started"
+        """Why there is no connection; None while there is one."""
+
+    async def session(self) -> Session:
+        """The present connection; waits until there is one."""
+        while self._session is None:
+            await self._up.wait()
+        return self._session
+
+    async def run(self) -> None:
+        """Connect until cancelled; then say goodbye, so that the broker need not find out."""
+        while True:
+            try:
+                await self._once()
+            except Unreachable as exc:
+                self._down(str(exc))
+            except (aiomqtt.MqttError, DeliveryFailed) as exc:
+                why = exc.__cause__ or exc
+                self._down(f"{self._settings.address}: the connection was lost: {why}")
+            await asyncio.sleep(self._backoff.pause(self._lasted()))
+
+    async def _once(self) -> None:
+        self._since = None
+        will = aiomqtt.Will(self._topics.status, OFFLINE, qos=1, retain=True)
+        async with connection(
+            self._settings, self._secret, identifier=identifier_of(self._settings), will=will
+        ) as client:
+            session = Session(client, self._topics, self._within)
+            listening = asyncio.create_task(self._listen(session, client), name="mqtt messages")
+            listening.add_done_callback(partial(_ended, session))
+            try:
+                await self._introduce(session)
+                self._is_up(session)
+                await asyncio.shield(listening)
+            except asyncio.CancelledError:
+                await self._farewell(session)
+                raise
+            finally:
+                self._session = None
+                self._up.clear()
+                self._metrics.connected.set(0)
+                listening.cancel()
+                await asyncio.wait((listening,))
+
+    async def _introduce(self, session: Session) -> None:
+        """Ask for what is retained first: our own `online`, coming back, marks its end."""
+        topics = self._topics
+        wanted = [(topics.status, 1), (topics.commands, 1), (topics.home_assistant, 1)]
+        refused = await session.subscribe([*((topic, 0) for topic in topics.retained), *wanted])
+        if refused:
+            self._log.warning(
+                "the MQTT broker lets us not read some topics; commands, or the removal of what an"
+                " earlier run left, will not work: check its access rules",
+                topics=refused,
+            )
+        await session.publish(topics.status, ONLINE, retain=True)
+
+    async def _listen(self, session: Session, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            if message.topic.value != self._topics.status:
+                self._on_message(session, message)
+            elif message.payload == ONLINE and not message.retain:
+                session.settled.set()
+            elif not message.retain:
+                # An old connection of ours that the broker gave up late, or a daemon that stopped.
+                await session.publish(self._topics.status, ONLINE, retain=True)
+
+    async def _farewell(self, session: Session) -> None:
+        try:
+            await session.publish(
+                self._topics.status, OFFLINE, retain=True, within=_FAREWELL_WITHIN
+            )
+        except DeliveryFailed as exc:
+            self._log.debug("the MQTT broker was not told that we stop", error=str(exc))
+
+    def _is_up(self, session: Session) -> None:
+        self._since = asyncio.get_running_loop().time()
+        self._session = session
+        self._up.set()
+        self.trouble = None
+        self._metrics.connected.set(1)
+        if self._connections:
+            self._metrics.reconnects.inc()
+        self._connections += 1
+        self._log.info("connected to the MQTT broker", broker=self._settings.address)
+
+    def _down(self, why: str) -> None:
+        """Said once for each reason in a row, however often it is tried."""
+        if why == self.trouble:
+            self._log.debug("still no MQTT broker", error=why)
+            return
+        self.trouble = why
+        self._log.warning("no MQTT broker; trying again until there is one", error=why)
+
+    def _lasted(self) -> float:
+        now = asyncio.get_running_loop().time()
+        return 0.0 if self._since is None else now - self._since
+
+
+def _ended(session: Session, listening: asyncio.Task[None]) -> None:
+    """The end of the messages is the first that anybody hears of a lost connection."""
+    session.end()
+    if not listening.cancelled():
+        listening.exception()  # taken note of: who still waits for it is told again
