@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from repaintd.config import limits
-from repaintd.config.quantities import Flag, Whole
-from repaintd.config.texts import TEMPLATE_ID_PATTERN, Label, SecretText, Uid
+from repaintd.config.quantities import Flag, Seconds, Whole
+from repaintd.config.texts import TEMPLATE_ID_PATTERN, Label, SigningSecret, Uid
 from repaintd.plugin import SpecModel
 
 Side = Annotated[Whole, Field(ge=1, le=10_000)]
 """CSS pixels of width or height."""
+_MAX_WAIT: Final = 10.0
 VariableName = Annotated[str, Field(min_length=1, max_length=128)]
+Gathering = Annotated[Seconds, Field(ge=0, le=limits.GATHERING_SECONDS_MAX)]
+"""How long triggers are gathered, as seconds."""
 MappingPath = Annotated[str, Field(max_length=limits.MAPPING_PATH_CHARACTERS)]
 
 
@@ -43,18 +46,45 @@ class OutputConfigModel(SpecModel):
 class InboundWebhookModel(SpecModel):
     """How inbound triggers prove themselves (contract B.10)."""
 
-    auth: Literal["signature", "none"] = Field(
-        default="signature", description="none: anybody who knows the URL can trigger"
+    auth: Literal["signature", "token", "none"] = Field(
+        default="signature",
+        description="signature: of the body; token: the secret itself is sent, as X-Gitlab-Token "
+        "or Bearer; none: anybody who knows the URL can trigger",
     )
-    secret: SecretText | None = Field(default=None, repr=False, description="the key of signatures")
-    secrets: tuple[SecretText, ...] = Field(
+    secret: SigningSecret | None = Field(
+        default=None, repr=False, description="the key of signatures, or the token"
+    )
+    secrets: tuple[SigningSecret, ...] = Field(
         default=(), repr=False, description="the same during a change of secrets, newest first"
+    )
+    debounce: Gathering = Field(
+        default=1.0, description="quiet time after which a burst is answered with one more run"
+    )
+    max_wait: Gathering | None = Field(
+        default=None,
+        description="longest that a burst may put that run off; default 10s, or debounce if longer",
+    )
+    compressed: Flag = Field(
+        default=False, description="whether bodies with a Content-Encoding are taken"
     )
 
     @property
     def keys(self) -> tuple[str, ...]:
         """References to all secrets, newest first."""
         return self.secrets if self.secret is None else (self.secret,)
+
+    @property
+    def longest_wait(self) -> float:
+        """`max_wait`, or its default."""
+        return max(_MAX_WAIT, self.debounce) if self.max_wait is None else self.max_wait
+
+    @field_validator("max_wait")
+    @classmethod
+    def _at_least_debounce(cls, seconds: float | None, info: ValidationInfo) -> float | None:
+        debounce = info.data.get("debounce", 0.0)
+        if seconds is not None and seconds < debounce:
+            raise ValueError(f"must be at least debounce ({debounce:g} seconds)")
+        return seconds
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -34,6 +34,9 @@ TEMPLATE_FILES: Final = 500
 MAPPING_ENTRIES: Final = 200
 MAPPING_PATH_CHARACTERS: Final = 512
 TTL_SECONDS_MAX: Final = 604_800
+GATHERING_SECONDS_MAX: Final = 3_600
+KEPT_PAYLOADS: Final = 10_000
+URL_CHARACTERS: Final = 2_048
 SECRET_BYTES: Final = 64 * KIB
 READ_ATTEMPTS: Final = 3
 """How often a file that changes while it is read is read again."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from repaintd.config.limits import TTL_SECONDS_MAX
 from repaintd.config.quantities import Bytes, Flag, Seconds, Whole
 from repaintd.config.subscription import Subscription
+from repaintd.config.target import target_refusal
 from repaintd.config.texts import Listen, PublicUrl, SecretText, split_listen
 from repaintd.core.egress import EgressPolicy
 from repaintd.plugin import RenderSettings, SpecModel
@@ -159,3 +160,12 @@ class Settings(SpecModel):
         default=(), description="outgoing subscriptions declared in Git"
     )
     plugins: dict[str, Any] = Field(default_factory=dict, description="settings of each plugin")
+
+    def target_refusal(self, url: str) -> str | None:
+        """Why no subscription may lead to *url*, and what to do; None if one may."""
+        return target_refusal(
+            url,
+            egress=EgressPolicy.parse(self.egress.allow),
+            listen=(self.server.host, self.server.port),
+            public_url=self.server.public_url,
+        )

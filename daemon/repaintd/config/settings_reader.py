@@ -114,6 +114,9 @@ class SettingsReader:
             if other != index:
                 message = f"is the uid of webhooks[{other}] already; rename one"
                 self._report.add(document.problem(("webhooks", index, "uid"), message))
+            refusal = settings.target_refusal(subscription.target_url)
+            if refusal is not None:
+                self._report.add(document.problem(("webhooks", index, "targetUrl"), refusal))
 
 
 def _refresh(raw: Any) -> RefreshSettings:

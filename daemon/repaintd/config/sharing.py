@@ -91,6 +91,12 @@ class Shared:
         """What *model* asks of inbound triggers."""
         if model is None:
             return None
-        webhook = InboundWebhook(auth=model.auth, secrets=model.keys)
+        webhook = InboundWebhook(
+            auth=model.auth,
+            secrets=model.keys,
+            debounce=model.debounce,
+            max_wait=model.longest_wait,
+            compressed=model.compressed,
+        )
         first: InboundWebhook = self._first.setdefault(webhook, webhook)
         return first

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AliasChoices, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from repaintd.config import limits
+from repaintd.config.quantities import Whole  # noqa: TC001 - pydantic reads the annotation
 from repaintd.plugin import SourceSpec
 
 if TYPE_CHECKING:
@@ -46,6 +55,16 @@ class WebhookSpec(SourceSpec):
         description="what a payload does to the document kept so far: take its place, be merged "
         "into its objects, or be appended to it as a list",
     )
+    keep: Annotated[Whole, Field(ge=1, le=limits.KEPT_PAYLOADS)] = Field(
+        default=100, description="how many payloads append keeps, the latest"
+    )
+
+    @field_validator("keep")
+    @classmethod
+    def _of_a_list(cls, keep: int, info: ValidationInfo) -> int:
+        if info.data.get("merge", "append") != "append":
+            raise ValueError("is for `merge: append` only; remove one of them")
+        return keep
 
 
 BUILT_IN: Final[Mapping[str, type[SourceSpec]]] = MappingProxyType(

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from repaintd.config.texts import HttpUrl, SecretText, TemplateId, Uid
+from repaintd.config.texts import SigningSecret, TargetUrl, TemplateId, Uid
 from repaintd.core import subscription
 from repaintd.plugin import SpecModel
 
@@ -36,11 +36,11 @@ class Subscription(SpecModel):
     uid: Uid
     event: EventName | None = Field(default=None, description="the one event that is wanted")
     events: tuple[EventName, ...] = Field(default=(), description="the events that are wanted")
-    target_url: HttpUrl = Field(repr=False, description="where messages go; may hold a reference")
+    target_url: TargetUrl = Field(repr=False, description="where messages go; may hold a reference")
     platform: Literal["zapier", "make", "n8n", "pipedream", "custom"] = "custom"
     filters: SubscriptionFilters = SubscriptionFilters()
-    secret: SecretText | None = Field(default=None, repr=False, description="signs the messages")
-    secrets: tuple[SecretText, ...] = Field(
+    secret: SigningSecret | None = Field(default=None, repr=False, description="signs the messages")
+    secrets: tuple[SigningSecret, ...] = Field(
         default=(), repr=False, description="the same during a change of secrets, newest first"
     )
     status: Literal["active", "paused"] = "active"

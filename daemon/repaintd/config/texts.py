@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from repaintd.config import limits
+from repaintd.config.target import authority_of
+from repaintd.core.signing import standard_key
+
 UID_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 TEMPLATE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$"
@@ -18,6 +22,7 @@ _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
 )
 _PORT_MAX: Final = 65_535
+_REFERENCE: Final = "${"
 
 
 def _no_device(uid: str) -> str:
@@ -27,9 +32,18 @@ def _no_device(uid: str) -> str:
     return uid
 
 
+def _signing_secret(text: str) -> str:
+    if _REFERENCE not in text:  # what that stands for is known at use only
+        standard_key(text)
+    return text
+
+
+def _target_url(url: str) -> str:
+    authority_of(url)
+    return url
+
+
 def _http_url(url: str) -> str:
-    if url.startswith("${"):
-        return url  # known at use only
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a URL that begins with http:// or https:// and names a host")
@@ -72,10 +86,13 @@ Uid = Annotated[str, Field(pattern=UID_PATTERN), AfterValidator(_no_device)]
 TemplateId = Annotated[str, Field(pattern=TEMPLATE_ID_PATTERN)]
 Label = Annotated[str, Field(max_length=255, pattern=LABEL_PATTERN)]
 """A name for people: one line."""
-HttpUrl = Annotated[str, Field(max_length=2_048), AfterValidator(_http_url)]
-PublicUrl = Annotated[str, Field(max_length=2_048), AfterValidator(_public_url)]
+TargetUrl = Annotated[str, Field(max_length=limits.URL_CHARACTERS), AfterValidator(_target_url)]
+"""Where messages go; may be or hold a secret reference."""
+PublicUrl = Annotated[str, Field(max_length=limits.URL_CHARACTERS), AfterValidator(_public_url)]
 Listen = Annotated[str, Field(max_length=255), AfterValidator(_listen)]
 SecretText = Annotated[
     str, Field(min_length=1, max_length=4_096, json_schema_extra={"writeOnly": True})
 ]
 """A text that holds a secret, or better a reference to one: never printed."""
+SigningSecret = Annotated[SecretText, AfterValidator(_signing_secret)]
+"""One that signs, or verifies signatures."""

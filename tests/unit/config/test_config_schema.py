@@ -39,6 +39,8 @@ def test_an_unknown_kind_of_file_is_a_bug():
 
 BINDING = "{ uid: a, templateId: card, dataSource: { type: http, url: 'http://x' } }"
 
+APPEND = "type: webhook, merge: append"
+
 GOOD = {
     "repaintd.yaml": [
         "{}",
@@ -49,6 +51,7 @@ GOOD = {
         "render: { pages: 3 }",
         "plugins: { mqtt: { host: h } }",
         "plugins: { mqtt: null }",
+        "webhooks: [{ uid: a, event: '*', targetUrl: 'https://h/', secret: '${env:A}' }]",
     ],
     "bindings": [
         "{}",
@@ -57,6 +60,9 @@ GOOD = {
         "bindings: [{ uid: a, templateId: b, dataSource: { type: webhook, merge: append } }]",
         f"bindings: [{BINDING[:-1]}, outputConfig: {{ format: jpg }}, webhook: null }}]",
         f"bindings: [{BINDING[:-1]}, refreshPolicy: {{ ttlSeconds: 5, onError: error }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: none, debounce: 0, maxWait: 1h }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: token, secret: s, compressed: true }} }}]",
+        f"bindings: [{{ uid: a, templateId: b, dataSource: {{ {APPEND}, keep: 3 }} }}]",
     ],
     "template.yaml": ["{}", "{ width: 3, variables: { a: 3, b: null, c: { default: [1] } } }"],
 }
@@ -79,6 +85,11 @@ BAD = {
         f"bindings: [{BINDING.replace('uid: a', 'uid: A')}]",
         f"bindings: [{BINDING.replace('type: http, ', '')}]",
         f"bindings: [{BINDING[:-1]}, refreshPolicy: {{ ttlSeconds: 0 }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: tokens, secret: s }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: none, debounce: true }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: none, maxwait: 3 }} }}]",
+        f"bindings: [{BINDING[:-1]}, webhook: {{ auth: none, compressed: 1 }} }}]",
+        f"bindings: [{{ uid: a, templateId: b, dataSource: {{ {APPEND}, keep: 0 }} }}]",
     ],
     "template.yaml": ["[]", "{ width: 0 }", "{ widht: 3 }", "{ engine: php }"],
 }
