@@ -144,6 +144,7 @@ def work_document(tally: Tally) -> dict[str, Any]:
             "queued": tally.triggers_queued,
             "coalesced": tally.triggers_coalesced,
             "ignored": tally.triggers_ignored,
+            "duplicate": tally.triggers_duplicate,
         },
     }
 

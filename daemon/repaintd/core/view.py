@@ -63,3 +63,4 @@ class Tally:
     triggers_queued: int = 0
     triggers_coalesced: int = 0
     triggers_ignored: int = 0
+    triggers_duplicate: int = 0

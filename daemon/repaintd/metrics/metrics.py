@@ -6,12 +6,14 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from prometheus_client import Counter as PrometheusCounter
 from prometheus_client import Gauge, Histogram, Info, ProcessCollector
 
 from repaintd.core import event
 from repaintd.metrics import table
 from repaintd.metrics.exposition import encode
 from repaintd.metrics.series import Snapshot
+from repaintd.metrics.sinks import SinkSeries
 from repaintd.metrics.tallies import Tallies
 
 if TYPE_CHECKING:
@@ -55,6 +57,11 @@ class Metrics:
         self.observe_fetch = self._histogram(table.FETCH_DURATION, _FETCH_BUCKETS).observe
         self.observe_refresh_lag = self._histogram(table.REFRESH_LAG, _LAG_BUCKETS).observe
         self.observe_loop_lag = self._histogram(table.LOOP_LAG, _LOOP_BUCKETS).observe
+        self._sinks = SinkSeries(registry)
+        self._rejected = self._counter(table.TRIGGERS_REJECTED)
+        self._reasons: set[str] = set()
+        self._streams = self._gauge(table.EVENT_STREAMS)
+        self._streams_dropped = self._counter(table.EVENT_STREAMS_DROPPED)
         self._reload_successful = self._gauge(table.RELOAD_SUCCESSFUL)
         self._reload_timestamp = self._gauge(table.RELOAD_TIMESTAMP)
         name = table.BUILD_INFO.name.removesuffix("_info")
@@ -107,6 +114,47 @@ class Metrics:
         if successful:
             self._reload_timestamp.set(at)
 
+    def count_rejected(self, reason: str) -> None:
+        """Count one inbound webhook that was turned away, for a reason from a bounded set."""
+        if reason not in self._reasons and len(self._reasons) >= _REASONS_MOST:
+            reason = "other"
+        self._reasons.add(reason)
+        self._rejected.labels(reason).inc()
+
+    def stream_opened(self) -> None:
+        """A client began to follow the events."""
+        self._streams.inc()
+
+    def stream_closed(self, dropped: bool) -> None:
+        """A client follows no more; *dropped* when it was us who ended it, as it did not read."""
+        self._streams.dec()
+        if dropped:
+            self._streams_dropped.inc()
+
+    def count_delivery(self, sink: str, result: str, count: int = 1) -> None:
+        """Count attempts (`ok`, `error`), or events that were given up (`dead`, `lost`)."""
+        self._sinks.of(sink).deliveries[result].inc(count)
+
+    def set_pending(self, sink: str, count: int) -> None:
+        """How many events are still to be delivered to the sink."""
+        self._sinks.of(sink).pending.set(count)
+
+    def set_dead(self, sink: str, count: int) -> None:
+        """How many dead letters of the sink are kept."""
+        self._sinks.of(sink).dead.set(count)
+
+    def set_sink_active(self, sink: str, active: bool) -> None:
+        """Whether the sink was not given up."""
+        self._sinks.of(sink).active.set(int(active))
+
+    def sink_succeeded(self, sink: str, at: float) -> None:
+        """An event was delivered; *at* in seconds since the epoch."""
+        self._sinks.succeeded(sink, at)
+
+    def forget_sink(self, sink: str) -> None:
+        """Drop the series of a sink that is gone."""
+        self._sinks.forget(sink)
+
     def exposition(self, views: Iterable[View], variant: Variant) -> Callable[[], bytes]:
         """All series at this instant; what is returned writes them down, in a thread.
 
@@ -126,6 +174,9 @@ class Metrics:
         return Histogram(
             spec.name, spec.help, spec.labels, registry=self._registry, buckets=buckets
         )
+
+    def _counter(self, spec: MetricSpec) -> PrometheusCounter:
+        return PrometheusCounter(spec.name, spec.help, spec.labels, registry=self._registry)
 
     def _gauge(self, spec: MetricSpec) -> Gauge:
         return Gauge(spec.name, spec.help, spec.labels, registry=self._registry)

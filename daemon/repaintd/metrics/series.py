@@ -43,6 +43,7 @@ _COUNTERS: Final[tuple[tuple[MetricSpec, tuple[tuple[str, str], ...]], ...]] = (
             ("queued", "triggers_queued"),
             ("coalesced", "triggers_coalesced"),
             ("ignored", "triggers_ignored"),
+            ("duplicate", "triggers_duplicate"),
         ),
     ),
 )

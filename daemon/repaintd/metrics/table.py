@@ -86,7 +86,55 @@ TRIGGERS: Final = MetricSpec(
     name="repaintd_triggers_total",
     kind="counter",
     labels=("binding", "result"),
-    help="Requests to refresh now: queued, coalesced with one that waits, or ignored (paused).",
+    help="Requests to refresh now: queued, coalesced with one that waits, ignored (paused), "
+    "or duplicate (its id was seen before).",
+)
+TRIGGERS_REJECTED: Final = MetricSpec(
+    name="repaintd_triggers_rejected_total",
+    kind="counter",
+    labels=("reason",),
+    help="Inbound webhooks that were turned away, by reason.",
+)
+DELIVERIES: Final = MetricSpec(
+    name="repaintd_deliveries_total",
+    kind="counter",
+    labels=("sink", "result"),
+    help="Attempts to deliver an event: ok or error. Events given up: dead (no retry left, kept "
+    "for replay) or lost (too old to be kept).",
+)
+OUTBOX_PENDING: Final = MetricSpec(
+    name="repaintd_outbox_pending",
+    kind="gauge",
+    labels=("sink",),
+    help="Events that are still to be delivered, or looked at whether they are wanted.",
+)
+DEAD_LETTERS: Final = MetricSpec(
+    name="repaintd_dead_letters",
+    kind="gauge",
+    labels=("sink",),
+    help="Events that were given up and can be replayed.",
+)
+SINK_ACTIVE: Final = MetricSpec(
+    name="repaintd_sink_active",
+    kind="gauge",
+    labels=("sink",),
+    help="1, or 0 when the sink was given up and waits to be resumed.",
+)
+SINK_LAST_SUCCESS: Final = MetricSpec(
+    name="repaintd_sink_last_success_timestamp_seconds",
+    kind="gauge",
+    labels=("sink",),
+    help="When an event was delivered last; absent before the first since the start.",
+)
+EVENT_STREAMS: Final = MetricSpec(
+    name="repaintd_event_streams",
+    kind="gauge",
+    help="Clients that follow the events just now.",
+)
+EVENT_STREAMS_DROPPED: Final = MetricSpec(
+    name="repaintd_event_streams_dropped_total",
+    kind="counter",
+    help="Clients that were dropped because they did not read what they had asked for.",
 )
 LAST_SUCCESS: Final = MetricSpec(
     name="repaintd_binding_last_success_timestamp_seconds",
@@ -139,6 +187,14 @@ METRICS: Final = (
     PUBLISHES,
     EVENTS,
     TRIGGERS,
+    TRIGGERS_REJECTED,
+    DELIVERIES,
+    OUTBOX_PENDING,
+    DEAD_LETTERS,
+    SINK_ACTIVE,
+    SINK_LAST_SUCCESS,
+    EVENT_STREAMS,
+    EVENT_STREAMS_DROPPED,
     LAST_SUCCESS,
     LAST_ATTEMPT,
     CONSECUTIVE_FAILURES,

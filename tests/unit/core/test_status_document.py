@@ -72,6 +72,7 @@ def test_a_binding_in_the_words_of_the_contract():
         triggers_queued=10,
         triggers_coalesced=11,
         triggers_ignored=12,
+        triggers_duplicate=13,
     )
     one = view(
         image=image,
@@ -123,7 +124,7 @@ def test_a_binding_in_the_words_of_the_contract():
         "renders": {"ok": 4, "error": 5},
         "saved": {"fetch": 6, "render": 7, "publish": 8, "total": 21},
         "publishes": 9,
-        "triggers": {"queued": 10, "coalesced": 11, "ignored": 12},
+        "triggers": {"queued": 10, "coalesced": 11, "ignored": 12, "duplicate": 13},
     }
 
 

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from repaintd.core.binding import Binding, SourceConfig
-from repaintd.core.event import FAILED, UPDATED
+from repaintd.core.event import FAILED, UPDATED, WEBHOOK_DISABLED
 from repaintd.core.state import BindingState
 from repaintd.core.view import Tally, View
 from repaintd.metrics import METRICS, Metrics
@@ -74,6 +74,7 @@ def test_every_counter_of_a_binding_is_told(metrics, openmetrics):
         ("repaintd_triggers_total", "result", "queued"): 10,
         ("repaintd_triggers_total", "result", "coalesced"): 11,
         ("repaintd_triggers_total", "result", "ignored"): 12,
+        ("repaintd_triggers_total", "result", "duplicate"): 13,
     }
     for (name, label, value), number in expected.items():
         assert found[name, ("binding", "a"), (label, value)] == number
@@ -84,7 +85,7 @@ def test_counters_start_at_nought(metrics):
     found = samples(metrics, view("a"))
 
     assert found["repaintd_publishes_total", ("binding", "a")] == 0
-    assert len(of_binding(found, "a")) == 13  # 12 counters and the consecutive failures
+    assert len(of_binding(found, "a")) == 14  # 13 counters and the consecutive failures
 
 
 def test_the_health_of_a_binding_is_told(metrics):
@@ -140,7 +141,7 @@ def test_events_are_counted_from_nought(metrics):
 
     found = samples(metrics)
 
-    assert metrics.events() == {UPDATED: 0, FAILED: 1}
+    assert metrics.events() == {UPDATED: 0, FAILED: 1, WEBHOOK_DISABLED: 0}
     assert found["repaintd_events_total", ("event", FAILED)] == 1
     assert found["repaintd_events_total", ("event", UPDATED)] == 0
 
@@ -196,6 +197,8 @@ def test_metrics_of_plugins_are_told_too(metrics, registry, openmetrics):
 def test_the_table_names_every_metric_with_its_labels_and_nothing_else(metrics, openmetrics):
     metrics.observe_render("chromium", "png", 0.4)
     metrics.count_failure("a", "fetch", "status")
+    metrics.sink_succeeded("mqtt", AT)
+    metrics.count_rejected("signature")
     one = view("a", last_success_at=AT, last_attempt_at=AT)
     text = metrics.exposition([one], Variant(openmetrics=openmetrics))().decode()
     parse = parse_openmetrics if openmetrics else parse_text
