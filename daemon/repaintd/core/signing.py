@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import base64
 import hmac
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-STANDARD_PREFIX: Final = "whsec_"
+_STANDARD_PREFIX: Final = "whsec_"
 
 
 def sign_plain(secret: str, body: bytes) -> str:
@@ -37,19 +34,12 @@ def pictify_digest(secret: str, body: bytes, at: str) -> str:
 def sign_standard(secret: str, message_id: str, body: bytes, at: int) -> str:
     """`v1,<base64>`, as in `webhook-signature`; *at* is in seconds since the epoch.
 
+    While secrets are changed the header holds one signature for each, with spaces between.
+
     Raises:
         ValueError: the secret is malformed; the message says what one looks like.
     """
     return standard_signature(standard_key(secret), message_id, body, str(at))
-
-
-def sign_standard_all(secrets: Sequence[str], message_id: str, body: bytes, at: int) -> str:
-    """The value of `webhook-signature` while secrets are changed: one signature for each.
-
-    Raises:
-        ValueError: a secret is malformed.
-    """
-    return " ".join(sign_standard(secret, message_id, body, at) for secret in secrets)
 
 
 def standard_signature(key: bytes, message_id: str, body: bytes, at: str) -> str:
@@ -65,16 +55,16 @@ def standard_key(secret: str) -> bytes:
     Raises:
         ValueError: the base64 is none; the message says what to do, and holds nothing of it.
     """
-    if not secret.startswith(STANDARD_PREFIX):
+    if not secret.startswith(_STANDARD_PREFIX):
         return _bytes(secret)
     try:
-        key = base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_STANDARD_PREFIX), validate=True)
     except ValueError:
         key = b""
     if not key:
         raise ValueError(
-            f"begins with {STANDARD_PREFIX}, but what follows is no base64; "
-            f'make one with: echo "{STANDARD_PREFIX}$(openssl rand -base64 32)"'
+            f"begins with {_STANDARD_PREFIX}, but what follows is no base64; "
+            f'make one with: echo "{_STANDARD_PREFIX}$(openssl rand -base64 32)"'
         )
     return key
 
