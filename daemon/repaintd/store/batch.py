@@ -70,7 +70,7 @@ class Batch:
         try:
             await database.execute("BEGIN IMMEDIATE")
             await self._write_states(database, at)
-            await Taking(self.writes, live, written).write(database, at)
+            await Taking(self.writes, live, written, at).write(database)
             await Telling(self.writes, live, written, at).write(database, keep)
             await Sending(self.writes, self.ride, written).write(database)
             if any(write.probe for write in self.writes):

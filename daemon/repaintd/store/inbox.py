@@ -12,7 +12,7 @@ from repaintd.core.push import merged
 from repaintd.errors import DocumentRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import aiosqlite
 
@@ -31,6 +31,9 @@ MOST_SEEN: Final = 100_000
 """Ids that are kept beyond the young ones."""
 MOST_YOUNG: Final = 1_000_000
 """Ids that are kept in all, some 1,600 a second."""
+
+DOCUMENTS: Final = 16
+"""Documents that are held at a time to merge into them, for they may be large."""
 
 _FORGET: Final = "DELETE FROM inbox WHERE uid = ?"
 _FORGET_SEEN: Final = "DELETE FROM seen WHERE uid = ?"
@@ -69,9 +72,10 @@ class Taking:
     counts once, whichever of the two is written, and again when nothing of the first was.
     """
 
-    def __init__(self, writes: Sequence[Write], live: Live, written: Written) -> None:
+    def __init__(self, writes: Sequence[Write], live: Live, written: Written, at: float) -> None:
         self._live = live
         self._written = written
+        self._at = at
         self._taken: dict[str, list[tuple[Write, Intake]]] = {}
         self._known: dict[tuple[str, str], str] = {}
         self._documents: dict[str, bytes] = {}
@@ -82,19 +86,18 @@ class Taking:
             elif write.uid and write.blob is None:
                 self._forget(write.uid)
 
-    async def write(self, database: aiosqlite.Connection, at: float) -> None:
+    async def write(self, database: aiosqlite.Connection) -> None:
         """Write them, and prune ids in small steps."""
         gone = [(uid,) for uid in self._written.forgotten]
         if gone:
             await database.executemany(_FORGET, gone)
             await database.executemany(_FORGET_SEEN, gone)
         if self._taken:
-            await self._read(database, at)
-            # A generator, so that the thread of the connection does the merging.
-            await database.executemany(_RECEIVE, self._rows())
+            await self._read_known(database)
+            await self._receive(database)
         if self._seen:
             await database.executemany(_SEE, self._seen)
-            await database.execute(_PRUNE, _bounds(at, len(self._seen)))
+            await database.execute(_PRUNE, _bounds(self._at, len(self._seen)))
 
     def _forget(self, uid: str) -> None:
         """A binding that goes takes along what came before."""
@@ -103,20 +106,30 @@ class Taking:
             received = self._live.received.get(uid, 0) + number
             self._written.answers[write] = Accepted(received=received, refresh_id=intake.refresh_id)
 
-    async def _read(self, database: aiosqlite.Connection, at: float) -> None:
-        """Read what decides: ids seen before, documents to merge into."""
-        pairs = [pair for taken in self._taken.values() for _, each in taken for pair in ids(each)]
-        if pairs:
-            found = await database.execute_fetchall(_KNOWN, (orjson.dumps(pairs), at - OLD))
+    async def _read_known(self, database: aiosqlite.Connection) -> None:
+        asked = [
+            name for taken in self._taken.values() for write, _ in taken for name in write.names
+        ]
+        if asked:
+            bounds = (orjson.dumps(asked), self._at - OLD)
+            found = await database.execute_fetchall(_KNOWN, bounds)
             self._known = {(uid, id_): refresh_id for uid, id_, refresh_id in found}
-        merging = {write.merges for taken in self._taken.values() for write, _ in taken} - {""}
-        if merging:
-            rows = await database.execute_fetchall(_DOCUMENTS, (orjson.dumps(sorted(merging)),))
-            self._documents.update((uid, document) for uid, document in rows)
 
-    def _rows(self) -> Iterator[InboxRow]:
-        for uid, taken in self._taken.items():
-            row = self._take_all(uid, taken)
+    async def _receive(self, database: aiosqlite.Connection) -> None:
+        merging = [uid for uid, taken in self._taken.items() if any(w.merges for w, _ in taken)]
+        for first in range(0, len(merging), DOCUMENTS):
+            uids = merging[first : first + DOCUMENTS]
+            rows = await database.execute_fetchall(_DOCUMENTS, (orjson.dumps(uids),))
+            self._documents.update((uid, document) for uid, document in rows)
+            await database.executemany(_RECEIVE, self._rows(uids))
+        others = self._taken.keys() - set(merging)
+        if others:
+            await database.executemany(_RECEIVE, self._rows(others))
+
+    def _rows(self, uids: Iterable[str]) -> Iterator[InboxRow]:
+        """A generator, so that the thread of the connection does the merging."""
+        for uid in uids:
+            row = self._take_all(uid, self._taken[uid])
             if row is not None:
                 self._written.received[uid] = row[1]
                 yield row
@@ -127,7 +140,7 @@ class Taking:
         received = 0 if forgotten else self._live.received.get(uid, 0)
         document, pushed, last = self._documents.pop(uid, None), False, None
         for write, intake in taken:
-            if self._is_known(write, intake, received):
+            if self._is_known(write, received):
                 continue
             try:
                 if intake.push is not None:
@@ -142,9 +155,9 @@ class Taking:
         kept = document if pushed else None
         return uid, received, kept, last.refresh_id, last.trigger.value, last.at
 
-    def _is_known(self, write: Write, intake: Intake, received: int) -> bool:
-        for pair in ids(intake):
-            if (first := self._known.get(pair)) is not None:
+    def _is_known(self, write: Write, received: int) -> bool:
+        for name in write.names:
+            if (first := self._known.get(name)) is not None:
                 self._written.answers[write] = Accepted(
                     received=received, duplicate=True, refresh_id=first
                 )
@@ -153,13 +166,13 @@ class Taking:
 
     def _accept(self, write: Write, intake: Intake, received: int) -> None:
         self._written.answers[write] = Accepted(received=received, refresh_id=intake.refresh_id)
-        for pair in ids(intake):
-            self._known[pair] = intake.refresh_id
-            self._seen.append((*pair, intake.refresh_id, intake.at))
+        for name in write.names:
+            self._known[name] = intake.refresh_id
+            self._seen.append((*name, intake.refresh_id, self._at))
 
 
-def ids(intake: Intake) -> list[tuple[str, str]]:
-    """The names under which a trigger is remembered: of bounded length, and of one binding."""
+def names(intake: Intake) -> list[tuple[str, str]]:
+    """How the ids of a trigger are remembered: of bounded length, and of one binding."""
     return [(intake.uid, digest(each)) for each in intake.seen]
 
 

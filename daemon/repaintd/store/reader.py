@@ -23,6 +23,8 @@ DEADLINE: Final = 30.0
 MOST: Final = 1000
 """Events or lines of the delivery log that are read at a time."""
 
+_LAST: Final = 2**63 - 1  # the last position that SQLite knows
+
 _EVENTS: Final = """
 SELECT position, id, name, uid, sequence, at, body FROM events
 WHERE position > ? ORDER BY position LIMIT ?
@@ -50,7 +52,7 @@ class Reader:
 
     async def events(self, after: int, limit: int) -> list[StoredEvent]:
         """Events behind the cursor *after*, oldest first."""
-        rows = await self._rows(_EVENTS, after, _at_most(limit))
+        rows = await self._rows(_EVENTS, min(max(0, after), _LAST), _at_most(limit))
         return [
             StoredEvent(
                 position=position, id=id_, name=name, uid=uid, sequence=sequence, at=at, body=body
@@ -85,7 +87,7 @@ class Reader:
         try:
             async with asyncio.timeout(DEADLINE):
                 return await self._database.execute_fetchall(query, values)
-        except (sqlite3.Error, ValueError, OverflowError, TimeoutError) as exc:
+        except (sqlite3.Error, ValueError, TimeoutError) as exc:
             raise unavailable(self._path, exc) from exc
 
 

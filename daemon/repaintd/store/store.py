@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from repaintd.store.codec import encode_state, json_bytes
 from repaintd.store.delivery import entry_row
 from repaintd.store.event import event_row
+from repaintd.store.inbox import names
 from repaintd.store.write import Announcement, OutboxChange, Write
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Store:
             DocumentRefused: the data does not fit the document; nothing was written.
             StoreUnavailable: nothing was written; at once when too many others wait.
         """
-        return cast("Accepted", await self._writer.write_now_or_never(Write(intake=intake)))
+        write = Write(intake=intake, names=names(intake))
+        return cast("Accepted", await self._writer.write_now_or_never(write))
 
     async def document(self, uid: str) -> bytes | None:
         """The data pushed to a binding so far, as JSON; None before the first payload.

@@ -68,7 +68,8 @@ class Write:
         uid: the binding whose state is written; "" for none.
         blob: its state; None to drop it with all that triggers brought.
         note: the state that waited without hurry and that this write makes obsolete.
-        cursor: the cursor that did.
+        names: how the ids of the trigger are remembered.
+        cursor: of a sink, that waited without hurry and that this write makes obsolete.
     """
 
     done: asyncio.Future[Any] = field(default_factory=_future)
@@ -78,6 +79,7 @@ class Write:
     events: Sequence[EventRow] = ()
     probe: bool = False
     intake: Intake | None = None
+    names: Sequence[tuple[str, str]] = ()
     announcement: Announcement | None = None
     change: OutboxChange | None = None
     cursor: int | None = None
@@ -89,7 +91,7 @@ class Write:
         return len(push.payload) if push else 0
 
     @property
-    def merges(self) -> str:
-        """The binding whose document must be read for it; "" for none."""
+    def merges(self) -> bool:
+        """Whether the document so far must be read for it."""
         push = self.intake.push if self.intake else None
-        return self.intake.uid if self.intake and push and push.merge != "replace" else ""
+        return push is not None and push.merge != "replace"

@@ -36,8 +36,8 @@ MOST_WAITING: Final = 4096
 """Writes that may wait at a time; further callers wait for their turn."""
 MOST_PUSHED: Final = 64 * 1024 * 1024
 """Bytes of pushed data that may wait, before triggers are refused."""
-DOCUMENTS_PER_BATCH: Final = 16
-"""Documents that one transaction reads to merge into them, for they may be large."""
+MERGES_PER_BATCH: Final = 128
+"""Data to merge into documents that one transaction takes, for the documents may be large."""
 NOTES_PER_BATCH: Final = 500
 """Notes that ride along with one transaction, so that those who wait for it wait little."""
 DEADLINE: Final = 30.0
@@ -279,13 +279,8 @@ class Writer:
 
 def _how_many(writes: list[Write]) -> int:
     """Writes of the queue that one transaction takes, from the first on."""
-    documents: set[str] = set()
-    for number, write in enumerate(writes):
-        if uid := write.merges:
-            documents.add(uid)
-            if len(documents) > DOCUMENTS_PER_BATCH:
-                return number
-    return len(writes)
+    merges = itertools.accumulate(write.merges for write in writes)
+    return next((n for n, count in enumerate(merges) if count > MERGES_PER_BATCH), len(writes))
 
 
 def _answer(write: Write, answer: object) -> None:
