@@ -10,6 +10,8 @@ from repaintd.net.decoding import CodingError, Decoder, decoder_for
 from repaintd.web.problem import Problem, from_status
 
 MOST: Final = 1024 * 1024
+TOO_LARGE: Final = "too_large"
+MALFORMED: Final = "malformed"
 _PIECE: Final = 64 * 1024
 
 
@@ -17,13 +19,9 @@ def check_length(request: web.BaseRequest) -> None:
     """Refuse a body that says itself that it is too large, before a byte of it is read.
 
     Raises:
-        Problem: 413, or 400 for a length that is none.
+        Problem: 413.
     """
-    try:
-        length = request.content_length
-    except ValueError:  # the Python parser lets more pass than the one in C
-        raise Problem(400, "bad-request", "Content-Length is no length.", close=True) from None
-    if length is not None and length > MOST:
+    if (request.content_length or 0) > MOST:
         raise _too_large()
 
 
@@ -43,7 +41,8 @@ async def read_body(request: web.BaseRequest) -> bytes:
         while len(buffer) <= MOST and (piece := await content.readany()):
             buffer += piece
     except web.RequestPayloadError:
-        raise Problem(400, "bad-request", "The body is broken.", close=True) from None
+        detail = "The body's framing is broken."
+        raise Problem(400, "bad-request", detail, close=True, reason=MALFORMED) from None
     if len(buffer) > MOST:
         raise _too_large()
     return bytes(buffer)
@@ -65,7 +64,9 @@ def undecoded(request: web.BaseRequest) -> Decoder | None:
 def unsupported(detail: str) -> Problem:
     """415: the body's Content-Encoding is not taken."""
     accepted: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
-    return Problem(415, "unsupported-media-type", detail, headers=accepted, close=True)
+    return Problem(
+        415, "unsupported-media-type", detail, headers=accepted, close=True, reason="encoding"
+    )
 
 
 def decoded(body: bytes, decoder: Decoder) -> bytes:
@@ -105,9 +106,9 @@ async def invite(request: web.Request) -> web.StreamResponse | None:
 
 def _too_large() -> Problem:
     detail = f"The body is larger than {MOST // 1024 // 1024} MiB."
-    return Problem(413, "content-too-large", detail, close=True)
+    return Problem(413, "content-too-large", detail, close=True, reason=TOO_LARGE)
 
 
 def _undecodable(why: str) -> Problem:
     detail = f"The body does not decode as its Content-Encoding says: {why}."
-    return Problem(400, "bad-request", detail)
+    return Problem(400, "bad-request", detail, reason=MALFORMED)

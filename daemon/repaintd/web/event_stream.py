@@ -74,7 +74,7 @@ class EventStream:
             async with self._until:
                 self._running = not self._ended
                 if self._running:
-                    await self._tell(_Pen(request, response), start)
+                    await self._tell(_Pen(request, response, self._heartbeat), start)
         except ConnectionError:
             pass  # the client has gone; there is nobody to tell
         except TimeoutError:
@@ -90,18 +90,21 @@ class EventStream:
         await pen.write(sse.GREETING + start.message)
         position, last, gapless = start.position, "", start.gapless
         while start.end is None or position < start.end:
+            latest = self._events.latest
             batch = await self._read(position, pen)
-            if not batch and start.end is not None:
-                return
-            if not batch:
-                await self._pause(position, pen)
-                continue
-            if gapless and batch[0].position > position + 1:
+            first = batch[0].position if batch else latest + 1
+            if gapless and first > position + 1:
                 await pen.write(sse.reset("", last, _MISSED))
-            position, last, gapless = batch[-1].position, batch[-1].id, True
-            for piece in sse.pieces(batch, self._wanted, _PIECE):
-                await pen.write(piece)
-            await asyncio.sleep(0)  # a long history of which nothing is wanted is read in turns
+            gapless = True
+            if batch:
+                position, last = batch[-1].position, batch[-1].id
+                for piece in sse.pieces(batch, self._wanted, _PIECE):
+                    await pen.write(piece)
+            elif latest > position:  # all that there was is gone from the history
+                position = latest
+            else:
+                await self._pause(position, pen)
+            await pen.show_life()
 
     async def _read(self, position: int, pen: _Pen) -> Sequence[StoredEvent]:
         """The next events; a client waits through a time in which nothing can be read."""
@@ -111,23 +114,32 @@ class EventStream:
             except StoreUnavailable as exc:
                 log.debug("events cannot be read", reason=str(exc))
             await asyncio.sleep(_AGAIN)
-            await pen.write(sse.HEARTBEAT)
+            await pen.show_life()
 
     async def _pause(self, position: int, pen: _Pen) -> None:
         """Until something happens, or a sign of life is due."""
         try:
-            async with asyncio.timeout(self._heartbeat):
+            async with asyncio.timeout_at(pen.due):
                 await self._events.wait(position)
         except TimeoutError:
-            await pen.write(sse.HEARTBEAT)
+            return
 
 
 class _Pen:
-    """Writes, and waits until all of it is sent."""
+    """Writes, and waits until all of it is sent.
 
-    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
+    Attributes:
+        due: event loop's time at which the client needs a sign of life.
+    """
+
+    def __init__(
+        self, request: web.Request, response: web.StreamResponse, heartbeat: float
+    ) -> None:
         self._request = request
         self._response = response
+        self._heartbeat = heartbeat
+        self._loop = asyncio.get_running_loop()
+        self.due = 0.0
 
     async def write(self, piece: bytes) -> None:
         """Send it.
@@ -135,5 +147,16 @@ class _Pen:
         Raises:
             ConnectionError: the client has gone.
         """
+        self.due = self._loop.time() + self._heartbeat
         await self._response.write(piece)
         await self._request.writer.drain()
+
+    async def show_life(self) -> None:
+        """Send a sign of life if it is time, and let others have a turn.
+
+        Raises:
+            ConnectionError: the client has gone.
+        """
+        if self._loop.time() >= self.due:
+            await self.write(sse.HEARTBEAT)
+        await asyncio.sleep(0)  # a long history of which nothing is wanted is read in turns

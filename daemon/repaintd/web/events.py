@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from repaintd.web.connection import Connection
+import structlog
+
 from repaintd.web.event_filter import EventFilter
 from repaintd.web.event_start import start_of
 from repaintd.web.event_stream import EventStream
 from repaintd.web.keys import require_key
 from repaintd.web.problem import later
-from repaintd.web.refusal import refused
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from repaintd.web.connection import Connection
     from repaintd.web.surface import Surface
 
 _BUSY_SECONDS: Final = 5
+
+log = structlog.get_logger("repaintd.web")
 
 
 class EventStreams:
@@ -35,22 +38,23 @@ class EventStreams:
             Problem: it has no key, asks for what there is not, or has to come back later.
         """
         require_key(request)
-        events, connection = self._surface.events, request.protocol
+        events = self._surface.events
+        connection = cast("Connection", request.protocol)  # the listener makes no other
         if events is None or self._closing:
             raise later("Events are not told just now.")
-        if not isinstance(connection, Connection):
-            raise TypeError("only this listener's connections can be streams")
         stream = EventStream(events, EventFilter.of(request.query), connection)
         if len(self._open) >= connection.limits.streams:
             raise later("Too many clients listen to events.", _BUSY_SECONDS)
         self._open.add(stream)
+        metrics = self._surface.metrics
+        metrics.stream_opened()
         try:
             return await stream.run(request, await start_of(request, events))
         finally:
             self._open.discard(stream)
+            metrics.stream_closed(dropped=connection.stalled)
             if connection.stalled:
-                metrics = self._surface.metrics
-                refused(request, metrics, "event stream dropped", "stream_stalled", "")
+                log.debug("event stream dropped: it was not read", remote=request.remote)
 
     async def close(self, _app: web.Application) -> None:
         """End all streams, and begin none: the daemon goes."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MEDIA_TYPE: Final = "application/problem+json"
+BUSY: Final = "busy"
 _TYPES: Final = "https://docs.pictify.io/errors/"
 _DOCUMENTED: Final = frozenset(
     {
@@ -36,6 +37,7 @@ class Problem(Exception):
         headers: more headers of the response.
         members: more members of the document.
         close: whether the connection ends with it, because its client cannot be trusted.
+        reason: a word from a bounded set, for logs and metrics alone.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
         close: bool = False,
+        reason: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -55,6 +58,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = dict(members or {})
         self.close = close
+        self.reason = reason
         self.request_id = secrets.token_hex(8)
 
     def document(self, instance: str) -> dict[str, Any]:
@@ -110,7 +114,8 @@ class Problem(Exception):
 def later(detail: str, seconds: float | None = None) -> Problem:
     """What cannot be done now, but after some *seconds*, if that is known."""
     wait = str(max(1, math.ceil(seconds or 1)))
-    return Problem(503, "service-unavailable", detail, headers={hdrs.RETRY_AFTER: wait})
+    headers: dict[str, str] = {hdrs.RETRY_AFTER: wait}
+    return Problem(503, "service-unavailable", detail, headers=headers, reason=BUSY)
 
 
 def invalid(name: str, message: str) -> Problem:

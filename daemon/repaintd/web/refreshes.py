@@ -41,7 +41,8 @@ class Refreshes:
         refreshed = await _refreshed(intake, request.match_info["uid"], wait or 0)
         if wait is None or not refreshed.queued:
             return json_answer(202, self._head(refreshed))
-        return json_answer(200, {**self._head(refreshed), "binding": self._binding(refreshed)})
+        outcome = {"changed": refreshed.changed, "binding": self._binding(refreshed)}
+        return json_answer(200, {**self._head(refreshed), **outcome})
 
     def _head(self, refreshed: Refreshed) -> dict[str, Any]:
         binding = refreshed.view.binding

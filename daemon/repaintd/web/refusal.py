@@ -1,8 +1,8 @@
-"""Says who was turned away and why: for operators, never with what was sent."""
+"""Says which trigger was turned away and why: for operators, never with what was sent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -16,17 +16,14 @@ _SHOWN: Final = 64  # characters of a stranger's words
 log = structlog.get_logger("repaintd.web")
 
 
-def refused(request: web.BaseRequest, metrics: Metrics, what: str, reason: str, name: str) -> None:
+def note_refusal(request: web.BaseRequest, metrics: Metrics, uid: str, reason: str) -> None:
     """Count it and log it, at level debug because strangers can do it as often as they like.
 
     Args:
         request: whose.
         metrics: where it is counted.
-        what: was refused.
+        uid: of the binding that was meant, whether there is one or not.
         reason: a word from a bounded set.
-        name: of the binding that was meant, whether there is one or not.
     """
-    log.debug(what, reason=reason, binding=name[:_SHOWN], remote=request.remote)
-    count: Any = getattr(metrics, "count_rejected", None)
-    if count is not None:
-        count(reason)
+    metrics.count_rejected(reason)
+    log.debug("webhook refused", reason=reason, binding=uid[:_SHOWN], remote=request.remote)

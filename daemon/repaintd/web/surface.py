@@ -85,7 +85,11 @@ class Refreshed(Protocol):
 
     @property
     def queued(self) -> bool:
-        """Whether it runs or will run; False for a paused binding."""
+        """Whether it runs, will run or has run; False for a paused binding."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the image is another one than before."""
 
     @property
     def refresh_id(self) -> str:

@@ -16,11 +16,19 @@ from repaintd.core.intake import Push
 from repaintd.core.proof import Proof, ProofRefused, is_ping, verify
 from repaintd.core.push import payload_of
 from repaintd.core.state import Trigger
-from repaintd.errors import DocumentRefused, SecretUnavailable
+from repaintd.errors import DocumentRefused, RepaintdError, SecretUnavailable
 from repaintd.web.answer import json_answer
-from repaintd.web.body import check_length, decoded, read_body, undecoded, unsupported
-from repaintd.web.problem import Problem, later
-from repaintd.web.refusal import refused
+from repaintd.web.body import (
+    MALFORMED,
+    TOO_LARGE,
+    check_length,
+    decoded,
+    read_body,
+    undecoded,
+    unsupported,
+)
+from repaintd.web.problem import BUSY, Problem, later
+from repaintd.web.refusal import note_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +44,6 @@ DEADLINE: Final = 25.0
 
 _NOBODY: Final = InboundWebhook()  # no secret: nothing proves itself to it
 _PUSHED: Final = "webhook"
-_REFUSED: Final = "webhook refused"
 _UNPROVEN: Final = (
     "This request does not prove itself to any binding: sign its raw body with the secret "
     "of the binding's `webhook:`, and check the binding's uid and this machine's clock."
@@ -65,7 +72,18 @@ class Webhooks:
         Raises:
             Problem: it was not taken. Strangers get one answer, whether there is such a binding
                 or not.
+            RepaintdError: it was not taken, and can be sent again.
         """
+        try:
+            return await self._received(request, uid)
+        except Problem as problem:
+            note_refusal(request, self._surface.metrics, uid, problem.reason)
+            raise
+        except RepaintdError:
+            note_refusal(request, self._surface.metrics, uid, BUSY)
+            raise
+
+    async def _received(self, request: web.BaseRequest, uid: str) -> web.Response:
         check_length(request)
         view = self._surface.bindings.get(uid)
         webhook = (view.binding.webhook if view else None) or _NOBODY
@@ -74,29 +92,22 @@ class Webhooks:
             raise unsupported("Bodies with a Content-Encoding are not taken here.")
         body = await read_body(request)
         headers = _folded(request.headers)
-        proof = self._proven(request, uid, webhook, headers, body)
+        proof = self._proven(webhook, headers, body)
         if view is None:
-            raise _unproven()  # not reached: nothing proves itself to nobody
+            raise _unproven("no_binding")  # not reached: nothing proves itself to nobody
         if is_ping(headers):
             return _answer(202, uid, queued=False, refresh_id="")
         push = _push(view, body, decoder, headers, self._surface.max_document_bytes)
-        receipt = await self._received(uid, proof, push)
+        receipt = await self._handed_over(uid, proof, push)
         return _answer(
             200 if receipt.duplicate else 202,
             uid,
-            queued=receipt.queued and not receipt.duplicate,
+            queued=receipt.queued,
             refresh_id=receipt.refresh_id,
             **({"duplicate": True} if receipt.duplicate else {}),
         )
 
-    def _proven(
-        self,
-        request: web.BaseRequest,
-        uid: str,
-        webhook: InboundWebhook,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> Proof:
+    def _proven(self, webhook: InboundWebhook, headers: Mapping[str, str], body: bytes) -> Proof:
         """What the request proves.
 
         Raises:
@@ -106,12 +117,11 @@ class Webhooks:
         try:
             return verify(headers, body, secrets, webhook.auth, self._surface.clock.now())
         except ProofRefused as refusal:
-            reason = "no_secret" if webhook.secrets and not secrets else refusal.reason
-            refused(request, self._surface.metrics, _REFUSED, reason, uid)
             if refusal.reason == "malformed_id":
                 detail = "The id of this message is malformed: visible ASCII, without a dot."
-                raise Problem(400, "bad-request", detail) from None
-            raise _unproven() from None
+                raise Problem(400, "bad-request", detail, reason=refusal.reason) from None
+            forgotten = webhook.secrets and not secrets
+            raise _unproven("no_secret" if forgotten else refusal.reason) from None
 
     def _secrets(self, webhook: InboundWebhook) -> list[str]:
         """The secrets that have a value just now."""
@@ -125,7 +135,7 @@ class Webhooks:
                 continue  # the other one may do; with none, nothing proves itself
         return values
 
-    async def _received(self, uid: str, proof: Proof, push: Push | None) -> Receipt:
+    async def _handed_over(self, uid: str, proof: Proof, push: Push | None) -> Receipt:
         """The trigger, durable.
 
         Raises:
@@ -142,18 +152,18 @@ class Webhooks:
         except TimeoutError:
             raise later("The trigger could not be made durable in time.") from None
         except DocumentRefused as exc:
-            raise Problem(413, "content-too-large", str(exc)) from exc
+            raise Problem(413, "content-too-large", str(exc), reason=TOO_LARGE) from exc
         if receipt is None:  # the binding has gone in this very moment
-            raise _unproven()
+            raise _unproven("no_binding")
         return receipt
 
 
 WEBHOOKS: Final = web.AppKey("WEBHOOKS", Webhooks)
 
 
-def _unproven() -> Problem:
+def _unproven(reason: str) -> Problem:
     challenge: dict[str, str] = {hdrs.WWW_AUTHENTICATE: "Signature"}
-    return Problem(401, "unauthorized", _UNPROVEN, headers=challenge)
+    return Problem(401, "unauthorized", _UNPROVEN, headers=challenge, reason=reason)
 
 
 def _folded(headers: CIMultiDictProxy[str]) -> dict[str, str]:
@@ -181,7 +191,7 @@ def _push(
     try:
         payload = payload_of(body, headers.get("content-type", ""))
     except DocumentRefused as exc:
-        raise Problem(400, "bad-request", str(exc)) from exc
+        raise Problem(400, "bad-request", str(exc), reason=MALFORMED) from exc
     if payload is None:
         return None
     return Push(

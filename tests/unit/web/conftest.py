@@ -116,6 +116,7 @@ class FakeRefreshed:
     view: View
     done: bool = True
     queued: bool = True
+    changed: bool = True
     refresh_id: str = "ref_2"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repaintd.web.lane import plain_image
+from repaintd.web.lane import plain_image, plain_webhook
 
 CASES = {
     "an image": ("GET", "/b/card.png", "card.png"),
@@ -20,6 +20,25 @@ CASES = {
 @pytest.mark.parametrize(("method", "path", "expected"), CASES.values(), ids=CASES)
 def test_plain_image(method, path, expected):
     assert expected == plain_image(method, path)
+
+
+TRIGGERS = {
+    "a trigger": ("POST", "/webhooks/card", "card"),
+    "with a query": ("POST", "/webhooks/card.v-1?a=/b%20", "card.v-1"),
+    "another method": ("GET", "/webhooks/card", None),
+    "something deeper": ("POST", "/webhooks/card/x", None),
+    "nothing": ("POST", "/webhooks/", None),
+    "no uid": ("POST", "/webhooks/..", None),
+    "percent-encoded": ("POST", "/webhooks/c%61rd", None),
+    "a line feed": ("POST", "/webhooks/card\n", None),
+    "the other version": ("POST", "/v1/webhooks/card", None),
+    "an absolute target": ("POST", "http://x/webhooks/card", None),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), TRIGGERS.values(), ids=TRIGGERS)
+def test_plain_webhook(method, path, expected):
+    assert expected == plain_webhook(method, path)
 
 
 @pytest.mark.parametrize("name", ["card.png", "card.gif", "nobody.png", "boom.png"])

@@ -10,7 +10,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from repaintd.errors import StartupFailed
-from repaintd.web import Limits, open_listener
+from repaintd.web import Limits, connection, open_listener
 
 
 async def test_port_0_is_any_free_port_and_the_real_one_is_told(house):
@@ -163,3 +163,15 @@ async def test_the_access_log_names_no_query(house):
     (entry,) = logs
     assert (entry["log_level"], entry["path"], entry["status"]) == ("debug", "/b/card.png", 200)
     assert "s3cret" not in str(entry)
+
+
+async def test_a_socket_that_takes_no_bounds_is_used_without():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        pass
+
+    with capture_logs() as logs:
+        connection._bound(sock, 30.0)
+
+    assert [(entry["log_level"], entry["event"]) for entry in logs] == [
+        ("debug", "buffer not bounded")
+    ]
