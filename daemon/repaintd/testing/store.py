@@ -36,6 +36,7 @@ class MemoryEvents(list[Event]):
         """The events behind *after*; positions count from 1."""
         if self.failure is not None:
             raise self.failure
+        after = max(0, after)
         end = after + min(max(0, limit), 1000)
         return [_stored(event, n + 1) for n, event in enumerate(self[after:end], after)]
 
