@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from repaintd.app import Loaded, Options, load
-from repaintd.app.daemon import trigger_for
-from repaintd.app.parts import Parts, open_parts
+from repaintd.app.parts import Parts, open_parts, trigger_for
 from repaintd.core.state import Trigger
 from repaintd.core.status import total
 from repaintd.logs import configure_logging

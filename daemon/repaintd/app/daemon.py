@@ -9,15 +9,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.app.health import DaemonHealth
-from repaintd.app.parts import Parts, open_parts
+from repaintd.app.parts import Parts, Turning, connect, open_parts
 from repaintd.app.surface import open_surface
+from repaintd.app.telling import add_sinks, start_work
 from repaintd.core.binding import ImageFormat
-from repaintd.core.state import Trigger
 from repaintd.metrics import watch_loop
 from repaintd.runtime.lifecycle import Terminate, raise_descriptor_limit, stop_on_signals
 from repaintd.runtime.missing_files import forget_missing, watch_files
-from repaintd.runtime.resumption import first_due, trigger_of
-from repaintd.runtime.scheduler import Scheduler
+from repaintd.runtime.resumption import first_due
 from repaintd.systemd import Notifier, watchdog_interval
 
 if TYPE_CHECKING:
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
 
     from repaintd.app.configure import Loaded
     from repaintd.core.state import BindingState
+    from repaintd.runtime.scheduler import Scheduler
     from repaintd.web import Listener
 
 START_SECONDS: Final = 180.0
 DRAIN_SECONDS: Final = 25.0
+TELLING_SECONDS: Final = 5.0
+"""At the end, for attempts to deliver that are under way: what they miss is told after a start."""
 CLOSE_SECONDS: Final = 45.0
 
 
@@ -59,30 +61,20 @@ async def run_daemon(
         stack.callback(gc.enable)
         notifier.extend_timeout(START_SECONDS)
         parts = await open_parts(stack, loaded, log=log, environ=environ)
-        scheduler = Scheduler(
-            run=parts.refresher.run,
-            trigger_of=lambda uid: trigger_for(parts, uid),
-            clock=parts.clock,
-            log=log,
-        )
+        turning = connect(parts)
         await _take_over(parts, loaded)
-        health = DaemonHealth(parts, scheduler)
+        await add_sinks(parts)
+        health = DaemonHealth(parts, turning.scheduler)
         await health.look()
-        listener = await open_surface(stack, parts, health)
+        listener = await open_surface(stack, parts, health, turning)
         gc.collect()
         gc.freeze()
         gc.enable()
-        _schedule(parts, scheduler)
+        _schedule(parts, turning.scheduler)
         _ready(parts, listener, notifier, announce)
         ticks = _watchdog(health, notifier, watchdog_interval(environ, os.getpid()))
-        end = _end(scheduler, notifier, stop, log)
-        await _serve(parts, scheduler, health, end, ticks)
-
-
-def trigger_for(parts: Parts, uid: str) -> Trigger:
-    """What to call a run of *uid* that time alone has started."""
-    view = parts.catalogue.get(uid)
-    return Trigger.UPDATE if view is None else trigger_of(view)
+        end = _end(parts, turning.scheduler, notifier, stop)
+        await _serve(parts, turning, health, end, ticks)
 
 
 async def _take_over(parts: Parts, loaded: Loaded) -> None:
@@ -90,7 +82,9 @@ async def _take_over(parts: Parts, loaded: Loaded) -> None:
     now = parts.clock.now()
     states = parts.store.states()
     _adopt(parts, states)
-    gone = parts.catalogue.load(loaded.configuration.bindings, loaded.templates, states, now)
+    gone = parts.catalogue.load(
+        loaded.configuration.bindings, loaded.templates, states, now, parts.store.received()
+    )
     if gone:
         await _drop(parts, gone, allowed=bool(len(parts.catalogue)) or loaded.allow_empty)
     await forget_missing(parts.catalogue, parts.images)
@@ -151,14 +145,18 @@ def _ready(
 
 async def _serve(
     parts: Parts,
-    scheduler: Scheduler,
+    turning: Turning,
     health: DaemonHealth,
     end: Coroutine[Any, Any, None],
     watchdog: Coroutine[Any, Any, None],
 ) -> None:
+    scheduler = turning.scheduler
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(scheduler.serve(), name="scheduler")
+            tasks.create_task(parts.history.serve(), name="history")
+            tasks.create_task(parts.deliveries.serve(), name="deliveries")
+            start_work(parts, tasks)
             tasks.create_task(watch_loop(parts.metrics, parts.clock), name="loop-lag")
             tasks.create_task(
                 watch_files(parts.catalogue, parts.images, scheduler.trigger, parts.log),
@@ -172,13 +170,14 @@ async def _serve(
         parts.log.info("stopped")
 
 
-async def _end(scheduler: Scheduler, notifier: Notifier, stop: asyncio.Event, log: Any) -> None:
-    """Wait for the order to stop, let refreshes under way finish, then end the others."""
+async def _end(parts: Parts, scheduler: Scheduler, notifier: Notifier, stop: asyncio.Event) -> None:
+    """Wait for the order to stop, let refreshes under way finish, tell of them, end the others."""
     await stop.wait()
     notifier.stopping()
     notifier.extend_timeout(DRAIN_SECONDS + CLOSE_SECONDS)
     if not await scheduler.drain(DRAIN_SECONDS):
-        log.warning("refreshes cancelled at the deadline", running=scheduler.running)
+        parts.log.warning("refreshes cancelled at the deadline", running=scheduler.running)
+    await parts.deliveries.drain(TELLING_SECONDS)
     raise Terminate
 
 

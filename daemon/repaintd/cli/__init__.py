@@ -8,16 +8,31 @@ import click
 
 from repaintd.cli.check import check
 from repaintd.cli.context import root
+from repaintd.cli.deliveries import deliveries
 from repaintd.cli.doctor import doctor
+from repaintd.cli.events import events
 from repaintd.cli.listing import list_bindings
+from repaintd.cli.refresh import refresh
 from repaintd.cli.render import render
 from repaintd.cli.run import run
 from repaintd.cli.schema import schema
+from repaintd.cli.trigger import trigger
 from repaintd.errors import ConfigurationError, RepaintdError
 
 __all__ = ["COMMANDS", "main", "root"]
 
-COMMANDS = (run, check, schema, render, list_bindings, doctor)
+COMMANDS = (
+    run,
+    check,
+    schema,
+    render,
+    list_bindings,
+    refresh,
+    trigger,
+    events,
+    deliveries,
+    doctor,
+)
 for _command in COMMANDS:
     root.add_command(_command)
 
