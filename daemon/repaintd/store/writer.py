@@ -108,7 +108,9 @@ class Writer:
             DocumentRefused: the data of the trigger does not fit; nothing was written.
             StoreUnavailable: also when too many others wait.
         """
-        if self._room.locked() or self._pushed + write.pushed > MOST_PUSHED:
+        # Those whose callers were cancelled wait on without a place of theirs.
+        full = self._room.locked() or len(self._writes) >= MOST_WAITING
+        if full or self._pushed + write.pushed > MOST_PUSHED:
             raise StoreUnavailable(
                 f"too much waits for {self._path} already: try again in a moment, and look at how "
                 "fast its disk is if that happens often"

@@ -14,8 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from repaintd.core.intake import Push
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from repaintd.core.event import StoredEvent
+    from repaintd.core.intake import Accepted
 
 UIDS = [f"b{number}" for number in range(20)]
 
@@ -26,17 +31,40 @@ class _Acknowledged:
 
     versions: dict[str, int] = field(default_factory=dict)
     events: set[str] = field(default_factory=set)
+    triggers: set[str] = field(default_factory=set)
+    received: dict[str, int] = field(default_factory=dict)
+    owed: set[int] = field(default_factory=set)
+    cursor: int = 0
 
 
-async def _one_user(store, make_state, make_event, seen: _Acknowledged, number: int) -> None:
+async def _one_trigger(store, intake, seen: _Acknowledged) -> None:
+    accepted = await store.accept(intake)
+    assert not accepted.duplicate
+    seen.triggers.update(intake.seen)
+    seen.received[intake.uid] = max(accepted.received, seen.received.get(intake.uid, 0))
+
+
+async def _one_user(store, make, seen: _Acknowledged, number: int) -> None:
     uid = UIDS[number % len(UIDS)]
-    match number % 7:
+    make_state, make_event, make_intake, make_entry = make
+    match number % 12:
         case 0:
             await store.probe()
         case 1:
             await store.events(limit=5)
         case 2:
             store.note(make_state(f"noted-{uid}", error_count=number))
+        case 3 | 4 | 5:
+            push = Push(payload=b'{"k%d":1}' % (number % 99), merge="deepMerge")
+            await _one_trigger(store, make_intake(uid, f"id{number}", push=push), seen)
+        case 6:
+            seen.events.add((await store.announce("a", {"number": number})).id)
+        case 7:
+            await store.keep_owed([make_entry(number)])
+            seen.owed.add(number)
+        case 8:
+            store.note_cursor("mqtt", number)
+            seen.cursor = max(seen.cursor, number)
         case _:
             event = make_event(number, uid)
             await store.commit(make_state(uid, error_count=number), [event])
@@ -57,25 +85,38 @@ async def _cancel_at_random(users, chance) -> int:
     return sum(isinstance(each, asyncio.CancelledError) for each in results)
 
 
+@pytest.fixture
+def make(make_state, make_event, make_intake, make_entry) -> tuple[Callable, ...]:
+    return make_state, make_event, make_intake, make_entry
+
+
 @pytest.mark.slow
 async def test_ten_thousand_cancellations_leave_no_transaction_and_lose_nothing(
-    opened, make_state, make_event, tmp_path
+    opened, make, make_intake, make_sink, tmp_path
 ):
     seen = _Acknowledged()
     chance = random.Random(6)
     async with opened(flush_interval=0.002) as store:
+        await store.keep_sink(make_sink())
         cancelled, number = 0, 0
         while cancelled < 10_000:
             numbers = range(number, number := number + 1000)
-            users = [_one_user(store, make_state, make_event, seen, each) for each in numbers]
+            users = [_one_user(store, make, seen, each) for each in numbers]
             cancelled += await _cancel_at_random(users, chance)
             await store.probe()
             assert not store._writer._database.in_transaction
             _write_as_another_process(tmp_path)
-        ids = await _all_event_ids(store)
+        ids = {each.id for each in await _all_events(store)}
     async with opened() as store:
-        states = store.states()
+        states, received = store.states(), store.received()
+        assert store.sinks()["mqtt"].cursor == seen.cursor > 0
+        assert seen.owed <= {each.event.position for each in await store.owed("mqtt")}
+        again = await _send_again(store, make_intake, seen.triggers)
+        own = [each.sequence for each in await _all_events(store) if not each.uid]
 
+    assert all(each.duplicate for each in again)
+    assert all(received[uid] >= count for uid, count in seen.received.items())
+    assert own == list(range(1, len(own) + 1))
     assert store.write_errors == 0
     assert seen.events <= ids
     assert all(states[uid].error_count >= version for uid, version in seen.versions.items())
@@ -88,12 +129,20 @@ def _write_as_another_process(tmp_path) -> None:
         other.execute("ROLLBACK")
 
 
-async def _all_event_ids(store) -> set[str]:
-    found: set[str] = set()
-    after = 0
-    while batch := await store.events(after, limit=1000):
-        found |= {each.id for each in batch}
-        after = batch[-1].position
+async def _send_again(store, make_intake, triggers: set[str]) -> list[Accepted]:
+    answers, rest = [], list(triggers)
+    while rest:
+        part, rest = rest[:1000], rest[1000:]
+        uids = [UIDS[int(each.removeprefix("id")) % len(UIDS)] for each in part]
+        intakes = map(make_intake, uids, part)
+        answers += await asyncio.gather(*(store.accept(each) for each in intakes))
+    return answers
+
+
+async def _all_events(store) -> list[StoredEvent]:
+    found: list[StoredEvent] = []
+    while batch := await store.events(found[-1].position if found else 0, limit=1000):
+        found += batch
     return found
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from repaintd.errors import StartupFailed, StoreUnavailable
 from repaintd.store import read_states
+from repaintd.store.codec import encode_state
 from repaintd.store.database import _use_wal, prepare
+from repaintd.store.event import event_row
 from repaintd.store.lock import locked
 from repaintd.store.migration import Migration, migrate, migrations, schema_version
 
@@ -224,3 +226,29 @@ def test_a_migration_that_fails_leaves_the_database_as_the_one_before():
         assert schema_version(database) == 1
         assert not database.in_transaction
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("a",)]
+
+
+async def test_a_database_of_the_first_schema_keeps_its_states_and_events(
+    opened, make_state, make_event, tmp_path
+):
+    states = {f"b{number}": make_state(f"b{number}", error_count=number) for number in range(20)}
+    rows = [event_row(make_event(number)) for number in range(5, 25)]
+    _database(tmp_path).parent.mkdir()
+    with closing(sqlite3.connect(_database(tmp_path), isolation_level=None)) as database:
+        migrate(database, migrations()[:1])
+        database.executemany(
+            "INSERT INTO states VALUES (?, ?, 1.5)",
+            [(uid, encode_state(state)) for uid, state in states.items()],
+        )
+        database.executemany(
+            "INSERT INTO events (id, name, uid, sequence, at, body) VALUES (?, ?, ?, ?, ?, ?)", rows
+        )
+    assert await read_states(tmp_path / "state") == states
+    async with opened() as store:
+        assert store.states() == states
+        assert (store.received(), dict(store.sinks()), store.latest) == ({}, {}, 20)
+        kept = await store.events()
+        assert (await store.announce("a", {})).sequence == 1
+        assert store.latest == 21
+    assert [(e.id, e.name, e.uid, e.sequence, e.at, e.body) for e in kept] == rows
+    assert await read_states(tmp_path / "state") == states
