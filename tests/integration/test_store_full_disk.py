@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from repaintd.core.state import BindingState
+from repaintd.core.delivery import SinkRecord
+from repaintd.core.intake import Intake, Push
+from repaintd.core.state import BindingState, Trigger
 from repaintd.errors import StoreUnavailable
 from repaintd.store import open_store
 
@@ -56,6 +58,34 @@ async def test_a_full_disk_is_not_fatal_to_the_state(tiny_disk):
         await store.commit(big)
     async with open_store(tiny_disk / "state", clock=HeldClock()) as store:
         assert set(store.states()) == {"first", "noted", "big"}
+
+
+async def test_a_full_disk_is_not_fatal_to_triggers_and_deliveries(tiny_disk):
+    filler = tiny_disk / "filler"
+    big = _intake("id", b'"' + b"x" * 100_000 + b'"')
+    async with open_store(tiny_disk / "state", clock=HeldClock()) as store:
+        await store.keep_sink(SinkRecord(name="mqtt", cursor=0))
+        assert (await store.accept(_intake("first", b"1"))).received == 1
+        filler.write_bytes(b"x" * _free(tiny_disk))
+        store.note_cursor("mqtt", 9)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="free space on its disk"):
+                await store.accept(big)
+        assert await store.document("card") == b"1"
+        filler.unlink()
+        accepted = await store.accept(big)
+        assert (accepted.received, accepted.duplicate) == (2, False)
+    async with open_store(tiny_disk / "state", clock=HeldClock()) as store:
+        assert store.received() == {"card": 2}
+        assert store.sinks()["mqtt"].cursor == 9
+        assert (await store.accept(big)).duplicate
+
+
+def _intake(id_: str, payload: bytes) -> Intake:
+    return Intake(
+        uid="card", refresh_id=f"ref_{id_}", trigger=Trigger.WEBHOOK, at=1.0, seen=(id_,),
+        push=Push(payload=payload),
+    )  # fmt: skip
 
 
 def _free(directory: Path) -> int:

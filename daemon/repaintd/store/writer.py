@@ -243,7 +243,7 @@ class Writer:
     def _plan(self, *, written: bool) -> None:
         """Go on at once, or with the next write, or when the interval is over."""
         more_notes = bool(self._notes) and self._flushing
-        if self._writes or (written and more_notes):
+        if self._closing or self._writes or (written and more_notes):
             self._wake.set()
         else:
             self._flushing = False

@@ -13,9 +13,12 @@ from structlog.testing import capture_logs
 
 from repaintd.core.event import WEBHOOK_DISABLED
 from repaintd.errors import StoreUnavailable
+from repaintd.store.batch import Batch
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from repaintd.store.live import Written
 
 
 def _other_process(tmp_path: Path) -> sqlite3.Connection:
@@ -318,6 +321,28 @@ async def test_a_line_that_came_while_others_were_written_is_written_next(opened
         await probing
         await _riders_written(store)
         assert len(await store.deliveries()) == 2
+
+
+async def test_a_line_logged_during_the_last_transaction_keeps_nobody_waiting(
+    opened, make_line, monkeypatch
+):
+    monkeypatch.setattr("repaintd.store.opening._CLOSE_DEADLINE", 1e6)
+    writing = None
+
+    async def write(batch: Batch, *args: object, **values: object) -> Written:
+        nonlocal writing
+        if writing is None:
+            writing = True
+            store.log_delivery(make_line())
+        return await real(batch, *args, **values)
+
+    real = Batch.write
+    monkeypatch.setattr(Batch, "write", write)
+    async with opened() as store:
+        store._writer._riders.note("mqtt", 1)
+    monkeypatch.undo()
+    async with opened() as store:
+        assert len(await store.deliveries()) == 1
 
 
 async def test_lines_that_the_database_refuses_are_dropped_alone_and_logged(
