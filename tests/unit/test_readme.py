@@ -19,6 +19,7 @@ from repaintd.registry import discover
 from repaintd.registry.discovery import settings_models, source_specs
 from repaintd.render.filters import build_filters
 from repaintd_chromium.metrics import Metrics as RenderMetrics
+from repaintd_mqtt.metrics import Metrics as MqttMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,7 @@ def test_every_key_of_a_template_is_explained():
 def test_every_metric_is_explained():
     registry = prometheus_client.CollectorRegistry()
     RenderMetrics(registry)
+    MqttMetrics(registry)
     of_plugins = {name for family in registry.collect() for name in sample_names(family)}
     text = chapter("Metrics")
     names = {metric.name for metric in METRICS} | of_plugins
@@ -125,14 +127,20 @@ def test_every_file_that_the_readme_links_to_is_there():
 
 
 def test_the_configuration_of_the_tour_is_valid(tmp_path: Path):
-    written = re.findall(r"cat > (\S+) <<'(\w+)'\n(.*?)\n\2\n", README, re.DOTALL)
-    assert len(written) == 4
-    for name, _, text in written:
+    written = re.findall(r"cat (>>?) (config/\S+) <<'(\w+)'\n(.*?)\n\3\n", README, re.DOTALL)
+    assert [name for _, name, _, _ in written][-2:] == [
+        "config/bindings/pushed.yaml",
+        "config/repaintd.yaml",
+    ]
+    secrets = {"HOOK_SECRET": "hook", "OUT_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    for mode, name, _, text in written:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    loaded = load(Options(directory=tmp_path / "config"))
-    assert list(loaded.configuration.bindings) == ["price"]
+        with path.open("a" if mode == ">>" else "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    loaded = load(Options(directory=tmp_path / "config", environ=secrets))
+    assert list(loaded.configuration.bindings) == ["price", "pushed"]
+    assert [each.uid for each in loaded.configuration.settings.webhooks] == ["my-receiver"]
     assert loaded.configuration.warnings == ()
 
 
