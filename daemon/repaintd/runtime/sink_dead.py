@@ -13,9 +13,8 @@ MOST: Final = 10_000
 class DeadLetters:
     """Their positions, in the order in which they died; all else is in the outbox."""
 
-    def __init__(self, ledger: SinkLedger, most: int = MOST) -> None:
+    def __init__(self, ledger: SinkLedger) -> None:
         self._ledger = ledger
-        self._most = most
         self._positions: dict[int, None] = {}
 
     def __len__(self) -> int:
@@ -39,7 +38,7 @@ class DeadLetters:
     async def add(self, position: int) -> None:
         """Count a new one; the oldest make room for it."""
         self._positions[position] = None
-        surplus = list(self._positions)[: max(0, len(self._positions) - self._most)]
+        surplus = list(self._positions)[: max(0, len(self._positions) - MOST)]
         if surplus:
             for each in surplus:
                 del self._positions[each]

@@ -35,8 +35,6 @@ class SinkReader:
         dead: DeadLetters,
         gate: Gate,
         log: Any,
-        fresh_most: int = FRESH_MOST,
-        parked_most: int = PARKED_MOST,
     ) -> None:
         self._history = history
         self._ledger = ledger
@@ -44,9 +42,7 @@ class SinkReader:
         self._dead = dead
         self._gate = gate
         self._log = log
-        self._fresh_most = fresh_most
-        self._parked_most = parked_most
-        self._full = False
+        self._said = False
         self.position = 0
 
     async def read_on(self) -> None:
@@ -56,7 +52,7 @@ class SinkReader:
         await self._history.wait(self.position)
         if not self._may_read():  # that may have taken days
             return
-        limit = self._fresh_most - self._lanes.fresh
+        limit = FRESH_MOST - self._lanes.fresh
         events = await self._ledger.insist(
             lambda: self._history.read(self.position, limit), "reading the history"
         )
@@ -69,14 +65,17 @@ class SinkReader:
         self._ledger.note(self.position if first is None else first - 1)
 
     def _may_read(self) -> bool:
-        full = self._lanes.parked >= self._parked_most
-        if full and not self._full:
+        waiting = self._lanes.parked
+        if waiting >= PARKED_MOST and not self._said:
+            self._said = True
             self._log.error(
                 "too many events wait for this sink; no more are read until some are delivered",
-                waiting=self._lanes.parked,
+                waiting=waiting,
             )
-        self._full = full
-        return self._gate.open and not full and self._lanes.fresh < self._fresh_most
+        elif not waiting:
+            self._said = False
+        room = waiting < PARKED_MOST and self._lanes.fresh < FRESH_MOST
+        return room and self._gate.open
 
     def _count_lost(self, first: int) -> None:
         """What lies between here and the first event that is kept is gone, if no entry has it."""
