@@ -123,9 +123,9 @@ async def _enter(client: aiomqtt.Client, settings: MqttSettings) -> None:
     except asyncio.CancelledError:
         # A thread connects and cannot be stopped; what it opens after us nobody would close.
         await asyncio.wait((entering,), timeout=_STRAGGLE)
+        await _leave(client)  # first: aiomqtt closes nothing once it was cancelled
         entering.cancel()
         await asyncio.wait((entering,))
-        await _leave(client)
         raise
     except (aiomqtt.MqttError, OSError, ValueError) as exc:
         await _leave(client)

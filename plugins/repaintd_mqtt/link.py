@@ -84,8 +84,10 @@ class Link:
             self._settings, self._secret, identifier=identifier_of(self._settings), will=will
         ) as client:
             session = Session(client, self._topics, self._within)
+            # It outlives this block by a moment: it ends with the connection, however that ends.
             listening = asyncio.create_task(self._listen(session, client), name="mqtt messages")
             listening.add_done_callback(partial(_ended, session))
+            insisting = asyncio.create_task(self._insist(session), name="mqtt status")
             try:
                 await self._introduce(session)
                 self._is_up(session)
@@ -94,11 +96,10 @@ class Link:
                 await self._farewell(session)
                 raise
             finally:
+                insisting.cancel()
                 self._session = None
                 self._up.clear()
                 self._metrics.connected.set(0)
-                listening.cancel()
-                await asyncio.wait((listening,))
 
     async def _introduce(self, session: Session) -> None:
         """Ask for what is retained first: our own `online`, coming back, marks its end."""
@@ -120,8 +121,21 @@ class Link:
             elif message.payload == ONLINE and not message.retain:
                 session.settled.set()
             elif not message.retain:
-                # An old connection of ours that the broker gave up late, or a daemon that stopped.
+                session.contradicted.set()
+
+    async def _insist(self, session: Session) -> None:
+        """Say again that we are here, when the broker said otherwise.
+
+        It does so for an old connection of ours that it gave up late. Not done where messages are
+        read: a broker that stops says it too, and that it is gone is read there as well.
+        """
+        try:
+            while True:
+                await session.contradicted.wait()
+                session.contradicted.clear()
                 await session.publish(self._topics.status, ONLINE, retain=True)
+        except DeliveryFailed as exc:
+            self._log.debug("status was not told again", error=str(exc))
 
     async def _farewell(self, session: Session) -> None:
         try:

@@ -113,8 +113,8 @@ class Mirror:
                 pass
         self._woken.clear()
         if self._now() >= self._next_round:
-            self._next_round = self._now() + ROUND
             await self._round(session)
+            self._next_round = self._now() + ROUND  # from its end: others get their turn
         nudged, self._nudged = self._nudged, set()
         views = [view for uid in nudged if (view := self._host.get(uid)) is not None]
         await self._tell(session, [view for view in views if self._is_due(view, fresh=False)])

@@ -41,6 +41,8 @@ class Session:
         self._retained: dict[str, int] = {}  # topic -> hash of the payload, to save memory
         self.settled = asyncio.Event()
         """Set once everything retained that we asked for has come."""
+        self.contradicted = asyncio.Event()
+        """Set when the broker says of us that we are offline."""
         self.images: dict[str, str] = {}
         """uid -> etag of the image whose bytes are retained."""
 
