@@ -73,6 +73,8 @@ class Lanes:
         self._timetable = Timetable()
         self._fresh: dict[int, None] = {}
         self._parked: set[int] = set()
+        self._unreached: set[str] = set()
+        self._reached = 0
 
     @property
     def fresh(self) -> int:
@@ -88,6 +90,11 @@ class Lanes:
     def first_fresh(self) -> int | None:
         """Position of the oldest event that is in memory only."""
         return next(iter(self._fresh), None)
+
+    @property
+    def unreached(self) -> bool:
+        """Whether some are not attempted before more is read."""
+        return bool(self._unreached)
 
     def is_fresh(self, position: int) -> bool:
         """Whether that event is here, in memory only."""
@@ -112,6 +119,18 @@ class Lanes:
         lane.fresh.append(event)
         self._fresh[event.position] = None
         self._arrange(lane)
+
+    def reached(self, position: int) -> None:
+        """All events up to this position are here that have to be.
+
+        What a life before this one has parked beyond it is not attempted: events of its binding
+        that come first may still have to be read again.
+        """
+        self._reached = position
+        unreached, self._unreached = self._unreached, set()
+        for uid in unreached:
+            if uid in self._lanes:
+                self._arrange(self._lanes[uid])
 
     def expect(self, position: int) -> None:
         """Count an event as fresh that `park` will take."""
@@ -193,6 +212,9 @@ class Lanes:
         if head is None:
             self._timetable.remove(lane.uid)
             del self._lanes[lane.uid]
+        elif isinstance(head, Parked) and head.position > self._reached:
+            self._timetable.remove(lane.uid)
+            self._unreached.add(lane.uid)
         elif isinstance(head, Parked) and head.due is not None:
             self._timetable.set(lane.uid, head.due)
         else:

@@ -45,6 +45,11 @@ class SinkReader:
         self._said = False
         self.position = 0
 
+    def begin(self, cursor: int) -> None:
+        """Read on behind the cursor."""
+        self.position = cursor
+        self._lanes.reached(cursor)
+
     async def read_on(self) -> None:
         """Wait until there is something to read and room for it, and read it once."""
         while not self._may_read():
@@ -74,8 +79,8 @@ class SinkReader:
             )
         elif not waiting:
             self._said = False
-        room = waiting < PARKED_MOST and self._lanes.fresh < FRESH_MOST
-        return room and self._gate.open
+        room = waiting < PARKED_MOST or self._lanes.unreached
+        return room and self._lanes.fresh < FRESH_MOST and self._gate.open
 
     def _count_lost(self, first: int) -> None:
         """What lies between here and the first event that is kept is gone, if no entry has it."""
@@ -103,6 +108,8 @@ class SinkReader:
         self.advance()
         if behind:
             await self._park(behind)
+        self._lanes.reached(self.position)
+        self._gate.poke()
 
     async def _park(self, events: list[StoredEvent]) -> None:
         await self._ledger.keep_owed(
@@ -110,5 +117,4 @@ class SinkReader:
         )
         for event in events:
             self._lanes.park(event.uid, [Parked(event.position)])
-        self._gate.poke()
         self.advance()

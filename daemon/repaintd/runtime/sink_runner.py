@@ -53,7 +53,7 @@ class LaneRunner:
     async def open(self, born_at: int) -> None:
         """Take over what is remembered of the sink."""
         changed = await self._ledger.open(born_at)
-        self._reader.position = self._ledger.record.cursor
+        self._reader.begin(self._ledger.record.cursor)
         for entry in await self._ledger.owed():
             if entry.dead:
                 self._dead.load(entry.event.position)

@@ -346,6 +346,22 @@ async def test_too_many_waiting_events_stop_the_reading_and_are_said_once(monkey
 
 
 @in_virtual_time
+async def test_a_full_outbox_beyond_a_forgotten_cursor_is_read_up_to(monkeypatch):
+    monkeypatch.setattr(sink_reader, "PARKED_MOST", 3)
+    world = DeliveryWorld()
+    sink = world.sinks[HOOK] = FakeSink(refuse, retries=SCHEDULE)
+    async with world.life():
+        await world.happen("a", times=6)
+        await settled()
+    await world.store.drop_owed(HOOK, [1, 2])
+    await world.store.keep_sink(replace(world.store.sinks()[HOOK], cursor=0))
+    sink.answer = take
+    async with world.life():
+        await asyncio.sleep(HOUR)
+    assert sequences(sink.got) == [1, 2, 3, 4, 5, 6]
+
+
+@in_virtual_time
 async def test_the_oldest_dead_letters_make_room(monkeypatch):
     monkeypatch.setattr(sink_dead, "MOST", 5)
     world = DeliveryWorld()

@@ -13,6 +13,12 @@ def event(position, uid="a"):
     )
 
 
+def made(reached=100_000):
+    lanes = Lanes()
+    lanes.reached(reached)
+    return lanes
+
+
 def deliver(lanes, now=0.0):
     """Take the next lane, and what is its head away; returns the position."""
     lane = lanes.take(now)
@@ -25,14 +31,14 @@ def deliver(lanes, now=0.0):
 
 
 def test_lanes_take_turns():
-    lanes = Lanes()
+    lanes = made()
     for position, uid in enumerate("aaab", start=1):
         lanes.add(event(position, uid))
     assert [deliver(lanes) for _ in range(5)] == [1, 4, 2, 3, None]
 
 
 def test_a_busy_lane_is_not_taken_twice():
-    lanes = Lanes()
+    lanes = made()
     lanes.add(event(1))
     lanes.add(event(2))
     lane = lanes.take(0)
@@ -42,7 +48,7 @@ def test_a_busy_lane_is_not_taken_twice():
 
 
 def test_a_parked_head_is_taken_when_it_is_due():
-    lanes = Lanes()
+    lanes = made()
     lanes.park("a", [Parked(1, 1, due=60.0), Parked(2)])
     assert lanes.next_at() == 60
     assert lanes.take(59.9) is None
@@ -52,7 +58,7 @@ def test_a_parked_head_is_taken_when_it_is_due():
 
 
 def test_a_failed_head_takes_those_behind_it_out_of_memory():
-    lanes = Lanes()
+    lanes = made()
     for position in (1, 2, 3):
         lanes.add(event(position))
     lane = lanes.take(0)
@@ -66,7 +72,7 @@ def test_a_failed_head_takes_those_behind_it_out_of_memory():
 
 
 def test_putting_off_again_replaces_the_entry():
-    lanes = Lanes()
+    lanes = made()
     lanes.park("a", [Parked(1, 1)])
     lane = lanes.take(0)
     lanes.put_off(lane, Parked(1, 2, due=9.0))
@@ -77,7 +83,7 @@ def test_putting_off_again_replaces_the_entry():
 
 
 def test_what_is_replayed_comes_before_what_is_newer():
-    lanes = Lanes()
+    lanes = made()
     lanes.add(event(7))
     lanes.park("a", [Parked(3)])
     lanes.add(event(8))
@@ -86,7 +92,7 @@ def test_what_is_replayed_comes_before_what_is_newer():
 
 
 def test_a_replay_before_a_waiting_head_is_taken_at_once_and_the_head_when_it_is_due():
-    lanes = Lanes()
+    lanes = made()
     lanes.park("a", [Parked(5, 1, due=60.0)])
     lanes.park("a", [Parked(2)])
     assert deliver(lanes) == 2
@@ -95,7 +101,7 @@ def test_a_replay_before_a_waiting_head_is_taken_at_once_and_the_head_when_it_is
 
 
 def test_haste():
-    lanes = Lanes()
+    lanes = made()
     lanes.park("a", [Parked(1, 1, due=60.0), Parked(2)])
     lanes.park("b", [Parked(3, 1, due=60.0)])
     lanes.park("c", [Parked(4, 1, due=60.0)])
@@ -107,7 +113,7 @@ def test_haste():
 
 
 def test_parking_twice_counts_once():
-    lanes = Lanes()
+    lanes = made()
     lanes.park("a", [Parked(1), Parked(1)])
     lanes.park("a", [Parked(1)])
     assert lanes.parked == 1
@@ -116,8 +122,20 @@ def test_parking_twice_counts_once():
     assert lanes.parked_between(1, 2) == 0
 
 
+def test_what_was_parked_further_on_waits_until_all_before_it_is_read():
+    lanes = made(reached=5)
+    lanes.park("a", [Parked(9, 1, due=1.0), Parked(10)])
+    lanes.park("b", [Parked(5)])
+    assert [deliver(lanes, 2), deliver(lanes, 2)] == [5, None]
+    lanes.park("a", [Parked(7)])
+    lanes.reached(8)
+    assert [deliver(lanes, 2), deliver(lanes, 2)] == [7, None]
+    lanes.reached(10)
+    assert [deliver(lanes, 2), deliver(lanes, 2), deliver(lanes, 2)] == [9, 10, None]
+
+
 def test_an_expected_event_holds_the_cursor():
-    lanes = Lanes()
+    lanes = made()
     lanes.expect(4)
     lanes.add(event(5, "b"))
     assert lanes.first_fresh == 4
@@ -128,7 +146,7 @@ def test_an_expected_event_holds_the_cursor():
 
 
 def test_nothing_is_left_of_empty_lanes():
-    lanes = Lanes()
+    lanes = made()
     for position in range(1, 1_001):
         lanes.add(event(position, f"b{position}"))
         if position % 2:
@@ -142,7 +160,7 @@ def test_nothing_is_left_of_empty_lanes():
 def test_whatever_happens_each_lane_stays_in_order_and_loses_nothing():
     for seed in range(200):
         dice = random.Random(seed)
-        lanes, position, now, taken = Lanes(), 0, 0.0, []
+        lanes, position, now, taken = made(), 0, 0.0, []
         arrived, added = defaultdict(list), defaultdict(list)
         while position < 60 or lanes.fresh or lanes.parked or taken:
             choice = dice.random()
