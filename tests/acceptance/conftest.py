@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 import textwrap
 from collections import Counter
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -19,7 +21,7 @@ import pytest
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from types import ModuleType
 
 START_SECONDS = 40
 TEMPLATE = """<!doctype html><html><head><style>
@@ -85,6 +87,7 @@ class Daemon:
         self.home = home
         self.port = port
         self.log: list[dict[str, Any]] = []
+        self.counts: Counter[str] = Counter()
         self.stderr: list[str] = []
         self._changed = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
@@ -131,6 +134,7 @@ class Daemon:
                 entry = {"event": "not JSON", "line": line.decode(errors="replace")}
             async with self._changed:
                 self.log.append(entry)
+                self.counts[entry.get("event", "")] += 1
                 self._changed.notify_all()
 
     async def _read_errors(self, stream: asyncio.StreamReader) -> None:
@@ -190,6 +194,42 @@ class Daemon:
         self.signal(signal.SIGKILL)
         await self.exit_code()
 
+    async def post(
+        self, path: str, body: bytes | str = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers
+            ) as response,
+        ):
+            return response.status, await response.json(content_type=None)
+
+    @property
+    def authorisation(self) -> dict[str, str]:
+        """The header that opens the API, with the key that the daemon made."""
+        return {"Authorization": f"Bearer {(self.home / 'state' / 'api-key').read_text().strip()}"}
+
+    async def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and errors of `repaintd` with these arguments."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "repaintd",
+            *arguments,
+            "--config",
+            str(self.home / "config"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        return process.returncode or 0, output.decode(), errors.decode()
+
+    def settle(self, text: str) -> None:
+        """Add to `repaintd.yaml`."""
+        settings = self.home / "config" / "repaintd.yaml"
+        settings.write_text(settings.read_text() + textwrap.dedent(text))
+
     def bind(self, *bindings: str) -> None:
         """Write the one file of bindings."""
         write(self.home / "config" / "bindings" / "all.yaml", "bindings:" + "".join(bindings))
@@ -236,6 +276,26 @@ def free_port() -> int:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(textwrap.dedent(text))
+
+
+@pytest.fixture(scope="session")
+def outside() -> ModuleType:
+    """`outside.py`: tests are no package, so that it cannot be imported."""
+    spec = importlib.util.spec_from_file_location("outside", Path(__file__).with_name("outside.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+async def broker(tmp_path_factory, require, outside):
+    """A broker that runs."""
+    broker = outside.Broker(require("mosquitto"), tmp_path_factory.mktemp("broker"))
+    await broker.start()
+    yield broker
+    await broker.stop(signal.SIGKILL)
 
 
 @pytest.fixture
