@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion11, hdrs, web
 
 from repaintd.net.decoding import CodingError, Decoder, decoder_for
 from repaintd.web.problem import Problem, from_status
+
+if TYPE_CHECKING:
+    from repaintd.web.body_room import BodyShare
 
 MOST: Final = 1024 * 1024
 TOO_LARGE: Final = "too_large"
@@ -25,21 +28,23 @@ def check_length(request: web.BaseRequest) -> None:
         raise _too_large()
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest, share: BodyShare) -> bytes:
     """The body as it was sent; what comes without a length is counted while it comes.
 
     Raises:
-        Problem: 413, or 400 where the framing breaks.
+        Problem: 413, 400 where the framing breaks, or 503 where there is no room for it.
         ConnectionError: the sender has gone.
     """
     content = request.content
     try:
         body = await content.readany()
+        share.hold(len(body))
         if content.at_eof() and len(body) <= MOST:
             return body
         buffer = bytearray(body)
         while len(buffer) <= MOST and (piece := await content.readany()):
             buffer += piece
+            share.hold(len(buffer))
     except web.RequestPayloadError:
         detail = "The body's framing is broken."
         raise Problem(400, "bad-request", detail, close=True, reason=MALFORMED) from None

@@ -111,11 +111,11 @@ class Problem(Exception):
         return {} if value is None else {"retryAfter": int(value), "retry_after": int(value)}
 
 
-def later(detail: str, seconds: float | None = None) -> Problem:
+def later(detail: str, seconds: float | None = None, *, close: bool = False) -> Problem:
     """What cannot be done now, but after some *seconds*, if that is known."""
     wait = str(max(1, math.ceil(seconds or 1)))
     headers: dict[str, str] = {hdrs.RETRY_AFTER: wait}
-    return Problem(503, "service-unavailable", detail, headers=headers, reason=BUSY)
+    return Problem(503, "service-unavailable", detail, headers=headers, close=close, reason=BUSY)
 
 
 def invalid(name: str, message: str) -> Problem:

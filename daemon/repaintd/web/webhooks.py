@@ -16,7 +16,7 @@ from repaintd.core.intake import Push
 from repaintd.core.proof import Proof, ProofRefused, is_ping, verify
 from repaintd.core.push import payload_of
 from repaintd.core.state import Trigger
-from repaintd.errors import DocumentRefused, RepaintdError, SecretUnavailable
+from repaintd.errors import DocumentRefused, RepaintdError
 from repaintd.web.answer import json_answer
 from repaintd.web.body import (
     MALFORMED,
@@ -27,6 +27,8 @@ from repaintd.web.body import (
     undecoded,
     unsupported,
 )
+from repaintd.web.body_room import BodyRoom
+from repaintd.web.hook_secrets import HookSecrets
 from repaintd.web.problem import BUSY, Problem, later
 from repaintd.web.refusal import note_refusal
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from repaintd.core.view import View
     from repaintd.net.decoding import Decoder
+    from repaintd.web.body_room import BodyShare
     from repaintd.web.surface import Receipt, Surface
 
 DEADLINE: Final = 25.0
@@ -61,6 +64,9 @@ class Webhooks:
     def __init__(self, surface: Surface, deadline: float = DEADLINE) -> None:
         self._surface = surface
         self._deadline = deadline
+        self._room = BodyRoom()
+        resolve = surface.secret
+        self._secrets = None if resolve is None else HookSecrets(resolve, surface.clock)
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a routed request."""
@@ -74,23 +80,26 @@ class Webhooks:
                 or not.
             RepaintdError: it was not taken, and can be sent again.
         """
+        share = self._room.share()
         try:
-            return await self._received(request, uid)
+            return await self._received(request, uid, share)
         except Problem as problem:
             note_refusal(request, self._surface.metrics, uid, problem.reason)
             raise
         except RepaintdError:
             note_refusal(request, self._surface.metrics, uid, BUSY)
             raise
+        finally:
+            share.give_back()
 
-    async def _received(self, request: web.BaseRequest, uid: str) -> web.Response:
+    async def _received(self, request: web.BaseRequest, uid: str, share: BodyShare) -> web.Response:
         check_length(request)
         view = self._surface.bindings.get(uid)
         webhook = (view.binding.webhook if view else None) or _NOBODY
         decoder = undecoded(request)
         if decoder is not None and not webhook.compressed:
             raise unsupported("Bodies with a Content-Encoding are not taken here.")
-        body = await read_body(request)
+        body = await read_body(request, share)
         headers = _folded(request.headers)
         proof = self._proven(webhook, headers, body)
         if view is None:
@@ -113,7 +122,7 @@ class Webhooks:
         Raises:
             Problem: nothing.
         """
-        secrets = self._secrets(webhook)
+        secrets = self._secrets.values(webhook.secrets) if self._secrets else []
         try:
             return verify(headers, body, secrets, webhook.auth, self._surface.clock.now())
         except ProofRefused as refusal:
@@ -122,18 +131,6 @@ class Webhooks:
                 raise Problem(400, "bad-request", detail, reason=refusal.reason) from None
             forgotten = webhook.secrets and not secrets
             raise _unproven("no_secret" if forgotten else refusal.reason) from None
-
-    def _secrets(self, webhook: InboundWebhook) -> list[str]:
-        """The secrets that have a value just now."""
-        resolve, values = self._surface.secret, []
-        if resolve is None:
-            return []
-        for reference in webhook.secrets:
-            try:
-                values.append(resolve(reference).reveal())
-            except SecretUnavailable:
-                continue  # the other one may do; with none, nothing proves itself
-        return values
 
     async def _handed_over(self, uid: str, proof: Proof, push: Push | None) -> Receipt:
         """The trigger, durable.
