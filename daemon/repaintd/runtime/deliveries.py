@@ -76,6 +76,7 @@ class Deliveries:
         self._slots: dict[str, _Slot] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._draining = False
+        self._opening = asyncio.Lock()  # all entries of a sink are in memory then: one at a time
 
     def add(self, name: str, sink: EventSink) -> None:
         """Deliver to *sink* from now on; instead of another one of that name, if there is one.
@@ -131,7 +132,7 @@ class Deliveries:
         """Deliver once more, with the same id and bytes: dead letters, and what is kept of others.
 
         An event that waits for a retry is tried at once. An event's id means every sink that wants
-        it. Sinks without a schedule of retries take part in none of this.
+        it and is at work. Sinks without a schedule of retries take part in none of this.
 
         Args:
             wanted: id of a delivery or of an event.
@@ -143,7 +144,8 @@ class Deliveries:
             StoreUnavailable: not all of it is known or written; call again.
         """
         found = await self._replays.find(wanted, self._slots)
-        told = [await self._running(name).replay(event) for name, event in found.items()]
+        at_work = [name for name in found if (slot := self._slots.get(name)) and slot.runner]
+        told = [await self._running(name).replay(found[name]) for name in at_work or found]
         return sum(told)
 
     async def resume(self, name: str) -> bool:
@@ -201,7 +203,8 @@ class Deliveries:
 
     async def _deliver(self, slot: _Slot, log: Any) -> None:
         runner = self._runner(slot, log)
-        await runner.open(slot.born_at)
+        async with self._opening:
+            await runner.open(slot.born_at)
         slot.runner = runner
         if self._draining:
             runner.stop()

@@ -200,6 +200,27 @@ async def test_an_event_is_replayed_to_all_who_want_it():
 
 
 @in_virtual_time
+async def test_a_broken_sink_keeps_no_other_from_a_replay():
+    world = DeliveryWorld()
+
+    def wanted(event):
+        raise RuntimeError("bug")
+
+    world.sinks[A] = FakeSink(wanted=wanted, retries=SCHEDULE)
+    good = world.sinks[B] = FakeSink(retries=SCHEDULE)
+    with capture_logs():
+        async with world.life() as deliveries:
+            await world.happen("a")
+            await settled()
+            assert await deliveries.replay("evt_a_1") == 1
+            await settled()
+            await deliveries.remove(B)
+            with pytest.raises(StoreUnavailable, match=f"sink {A} "):
+                await deliveries.replay("evt_a_1")
+    assert ids(good.got) == ["evt_a_1", "evt_a_1"]
+
+
+@in_virtual_time
 async def test_replaying_what_waits_for_a_retry_tries_it_now():
     world = DeliveryWorld()
     sink = world.sinks[A] = FakeSink(refuse, retries=(HOUR, HOUR))
