@@ -93,6 +93,7 @@ class Link:
                 self._is_up(session)
                 await asyncio.shield(listening)
             except asyncio.CancelledError:
+                insisting.cancel()  # or it would object to the farewell
                 await self._farewell(session)
                 raise
             finally:

@@ -85,7 +85,7 @@ class Mirror:
             session = await self._link().session()
             try:
                 await self._begin(session)
-                while True:
+                while not session.over:
                     await self._turn(session)
             except DeliveryFailed as exc:
                 self._log.debug("states are told again later", error=str(exc))

@@ -51,6 +51,11 @@ class Session:
         if not self._lost.done():
             self._lost.set_result(None)
 
+    @property
+    def over(self) -> bool:
+        """Whether the connection is lost, as far as anybody has noticed."""
+        return self._lost.done()
+
     async def ended(self, within: float) -> None:
         """Wait for the end of the connection, but no longer than *within* seconds."""
         await asyncio.wait((self._lost,), timeout=within)
