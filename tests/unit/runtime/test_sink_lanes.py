@@ -407,3 +407,16 @@ async def test_five_thousand_events_cost_little():
     assert len(sink.got) == 5_000
     assert all(each == list(range(1, 101)) for each in by_binding(sink.got).values())
     assert spent < 2  # 0.3 on a small machine
+
+
+@in_virtual_time
+async def test_a_sink_is_given_up_once_however_many_lanes_end_together():
+    world = DeliveryWorld()
+    world.sinks[HOOK] = FakeSink(refuse, retries=(MINUTE,), disable_after=1, concurrency=5)
+    async with world.life():
+        for uid in "abcde":
+            await world.happen(uid)
+        await asyncio.sleep(HOUR)
+        assert world.metrics.events()[WEBHOOK_DISABLED] == 1
+        assert world.metric("dead_letters", sink=HOOK) == 5
+    assert len(world.store.events) == 6
