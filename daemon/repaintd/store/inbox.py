@@ -68,6 +68,7 @@ DELETE FROM seen WHERE position IN (
 class Taking:
     """The triggers of one transaction, in the order in which they came.
 
+    Bindings that are forgotten are forgotten first.
     The transaction itself says which ids were seen before: so a trigger that comes twice at a time
     counts once, whichever of the two is written, and again when nothing of the first was.
     """
@@ -83,8 +84,8 @@ class Taking:
         for write in writes:
             if write.intake is not None:
                 self._taken.setdefault(write.intake.uid, []).append((write, write.intake))
-            elif write.uid and write.blob is None:
-                self._forget(write.uid)
+            elif write.forgets:
+                written.forgotten.add(write.uid)
 
     async def write(self, database: aiosqlite.Connection) -> None:
         """Write them, and prune ids in small steps."""
@@ -98,13 +99,6 @@ class Taking:
         if self._seen:
             await database.executemany(_SEE, self._seen)
             await database.execute(_PRUNE, _bounds(self._at, len(self._seen)))
-
-    def _forget(self, uid: str) -> None:
-        """A binding that goes takes along what came before."""
-        self._written.forgotten.add(uid)
-        for number, (write, intake) in enumerate(self._taken.pop(uid, ()), 1):
-            received = self._live.received.get(uid, 0) + number
-            self._written.answers[write] = Accepted(received=received, refresh_id=intake.refresh_id)
 
     async def _read_known(self, database: aiosqlite.Connection) -> None:
         asked = [

@@ -76,19 +76,19 @@ class Sending:
         self._entries.update((key, None) for key in change.drop)
 
     async def write(self, database: aiosqlite.Connection) -> None:
-        """Write it; lines of the log go first, so that a sink that goes takes them along."""
-        await self._write_lines(database)
+        """Write it; cursors and lines go last, as they are newer than the rest."""
         for statement in _GONE if self._gone else ():
             await database.executemany(statement, [(name,) for name in self._gone])
         records = [sink_row(record) for record in self._sinks.values() if record is not None]
         if records:
             await database.executemany(_SINK, records)
+        await self._write_entries(database)
+        await self._write_ride(database)
+
+    async def _write_ride(self, database: aiosqlite.Connection) -> None:
         if self._ride.cursors:
             cursors = [(cursor, sink) for sink, cursor in self._ride.cursors.items()]
             await database.executemany(_CURSOR, cursors)
-        await self._write_entries(database)
-
-    async def _write_lines(self, database: aiosqlite.Connection) -> None:
         if self._ride.lines:
             await database.executemany(_LINE, map(line_row, self._ride.lines.values()))
             sinks = {line.sink for line in self._ride.lines.values()}

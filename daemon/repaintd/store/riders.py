@@ -66,3 +66,18 @@ class Riders:
                 del self.cursors[sink]
         for number in ride.lines:
             self._lines.pop(number, None)
+
+    def withdraw(self, sink: str, *, lines: bool) -> Ride:
+        """Take out the cursor of *sink*, and its lines where they are asked for too."""
+        cursor = self.cursors.pop(sink, None)
+        taken = {n: line for n, line in self._lines.items() if lines and line.sink == sink}
+        for number in taken:
+            del self._lines[number]
+        return Ride(cursors={} if cursor is None else {sink: cursor}, lines=taken)
+
+    def put_back(self, ride: Ride) -> None:
+        """Have what was taken out wait again, ahead of what came meanwhile."""
+        for sink, cursor in ride.cursors.items():
+            self.note(sink, cursor)
+        if ride.lines:
+            self._lines = {**ride.lines, **self._lines}

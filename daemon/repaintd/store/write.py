@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.event import Event
 from repaintd.core.fingerprint import digest
+from repaintd.store.riders import NOBODY, Ride
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from repaintd.core.state import BindingState
     from repaintd.store.delivery import EntryRow
     from repaintd.store.event import EventRow
+    from repaintd.store.riders import Riders
+
+MERGES_PER_BATCH: Final = 128
+"""Data to merge into documents that one transaction takes, for the documents may be large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +54,11 @@ class OutboxChange:
     keep: Sequence[EntryRow] = ()
     drop: Sequence[tuple[str, int]] = ()
 
-    @property
-    def sink(self) -> str:
-        """The sink whose cursor it decides; "" for none."""
-        return self.record.name if self.record else self.gone
+    def obsolete(self, riders: Riders) -> Ride:
+        """Take out what waits without hurry and is not to be written any more."""
+        if self.record is not None:
+            return riders.withdraw(self.record.name, lines=False)
+        return riders.withdraw(self.gone, lines=True) if self.gone else NOBODY
 
 
 def _future() -> asyncio.Future[Any]:
@@ -69,7 +75,7 @@ class Write:
         blob: its state; None to drop it with all that triggers brought.
         note: the state that waited without hurry and that this write makes obsolete.
         names: how the ids of the trigger are remembered.
-        cursor: of a sink, that waited without hurry and that this write makes obsolete.
+        ride: cursor and lines that waited without hurry and that this write makes obsolete.
     """
 
     done: asyncio.Future[Any] = field(default_factory=_future)
@@ -82,7 +88,12 @@ class Write:
     names: Sequence[tuple[str, str]] = ()
     announcement: Announcement | None = None
     change: OutboxChange | None = None
-    cursor: int | None = None
+    ride: Ride = NOBODY
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it drops all that is kept of its binding."""
+        return bool(self.uid) and self.blob is None
 
     @property
     def pushed(self) -> int:
@@ -95,3 +106,18 @@ class Write:
         """Whether the document so far must be read for it."""
         push = self.intake.push if self.intake else None
         return push is not None and push.merge != "replace"
+
+
+def how_many(writes: Sequence[Write]) -> int:
+    """Writes of the queue that one transaction takes, from the first on.
+
+    A binding is forgotten before its triggers of the same transaction, never after them.
+    """
+    merges, triggered = 0, set()
+    for number, write in enumerate(writes):
+        merges += write.merges
+        if merges > MERGES_PER_BATCH or (write.forgets and write.uid in triggered):
+            return number
+        if write.intake is not None:
+            triggered.add(write.intake.uid)
+    return len(writes)

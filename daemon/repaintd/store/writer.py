@@ -16,7 +16,8 @@ import structlog
 from repaintd.errors import DocumentRefused, StoreUnavailable
 from repaintd.store.batch import Batch
 from repaintd.store.failure import of_the_place, unavailable
-from repaintd.store.riders import Riders
+from repaintd.store.riders import NOBODY, Riders
+from repaintd.store.write import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,6 @@ MOST_WAITING: Final = 4096
 """Writes that may wait at a time; further callers wait for their turn."""
 MOST_PUSHED: Final = 64 * 1024 * 1024
 """Bytes of pushed data that may wait, before triggers are refused."""
-MERGES_PER_BATCH: Final = 128
-"""Data to merge into documents that one transaction takes, for the documents may be large."""
 NOTES_PER_BATCH: Final = 500
 """Notes that ride along with one transaction, so that those who wait for it wait little."""
 DEADLINE: Final = 30.0
@@ -160,15 +159,15 @@ class Writer:
         if self._closing:
             raise StoreUnavailable(f"{self._path} is closed: the daemon is stopping")
         note = self._notes.pop(write.uid, None)
-        cursor = self._riders.cursors.pop(write.change.sink, None) if write.change else None
-        if note is not None or cursor is not None:
-            write = replace(write, note=note, cursor=cursor)
+        ride = write.change.obsolete(self._riders) if write.change else NOBODY
+        if note is not None or ride:
+            write = replace(write, note=note, ride=ride)
         self._pushed += write.pushed
         self._writes.append(write)
         self._wake.set()
 
     def _next_batch(self) -> Batch:
-        count = _how_many(self._writes)
+        count = how_many(self._writes)
         writes, self._writes = self._writes[:count], self._writes[count:]
         self._pushed -= sum(write.pushed for write in writes)
         notes = tuple(itertools.islice(self._notes.values(), NOTES_PER_BATCH))
@@ -233,8 +232,7 @@ class Writer:
         for write in batch.writes:
             if write.note is not None:
                 self._notes.setdefault(write.uid, write.note)
-            if write.change is not None and write.cursor is not None:
-                self.note_cursor(write.change.sink, write.cursor)
+            self._riders.put_back(write.ride)
             if not write.done.done():
                 failure = unavailable(self._path, exc)
                 failure.__cause__ = exc
@@ -277,12 +275,6 @@ class Writer:
         for write in self._writes:
             if not write.done.done():
                 write.done.set_exception(StoreUnavailable(f"{self._path} is closed"))
-
-
-def _how_many(writes: list[Write]) -> int:
-    """Writes of the queue that one transaction takes, from the first on."""
-    merges = itertools.accumulate(write.merges for write in writes)
-    return next((n for n, count in enumerate(merges) if count > MERGES_PER_BATCH), len(writes))
 
 
 def _answer(write: Write, answer: object) -> None:

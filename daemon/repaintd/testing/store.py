@@ -101,7 +101,7 @@ class MemoryStore:
         self._writing()
         for each in intake.seen:
             if (first := self.seen.get((intake.uid, each))) is not None:
-                return replace(first, duplicate=True)
+                return replace(first, duplicate=True, received=self._received[intake.uid])
         if intake.push is not None:
             old = self.documents.get(intake.uid)
             self.documents[intake.uid] = merged(old, intake.push)

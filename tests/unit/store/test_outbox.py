@@ -171,6 +171,27 @@ async def test_a_sink_that_comes_back_at_once_starts_afresh(opened, make_sink, m
         assert store.sinks()["mqtt"].cursor == 2
 
 
+async def test_lines_survive_that_a_sink_cannot_be_forgotten(
+    opened, make_sink, make_line, tmp_path
+):
+    async with opened() as store:
+        await store.keep_sink(make_sink())
+        store.log_delivery(make_line(1))
+        store.note_cursor("mqtt", 7)
+        with closing(_other_process(tmp_path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            forgetting = asyncio.create_task(store.forget_sink("mqtt"))
+            await asyncio.sleep(0)
+            store.log_delivery(make_line(2))
+            with pytest.raises(StoreUnavailable):
+                await forgetting
+            other.execute("ROLLBACK")
+        await store.probe()
+        assert [each.position for each in await store.deliveries()] == [2, 1]
+    async with opened() as store:
+        assert store.sinks()["mqtt"].cursor == 7
+
+
 async def test_what_is_owed_is_read_by_position_with_its_event(either, make_entry):
     entries = [
         make_entry(3, dead=True, error="500", attempts=6),
