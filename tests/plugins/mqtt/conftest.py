@@ -97,6 +97,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bindings are looked at more often than once a second."""
+    monkeypatch.setattr("repaintd_mqtt.mirror.ROUND", 0.1)
+
+
 @pytest.fixture
 def cold_broker(tmp_path: Path, require: Callable[[str], str]) -> Iterator[Broker]:
     """A broker that has not been started."""

@@ -63,6 +63,7 @@ async def test_a_broker_that_hangs_fails_the_delivery_in_time(bench, event_of):
                 await sink.deliver(event_of(2))
 
 
+@pytest.mark.slow
 async def test_a_broker_that_hangs_is_given_up_and_found_again(bench, event_of, eventually):
     async with bench.working(within=0.5, patience=1.0, keepAlive=2) as sink:
         await sink.deliver(event_of(1))
