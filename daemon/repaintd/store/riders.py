@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from repaintd.core.delivery import DeliveryRecord
 
@@ -55,9 +56,14 @@ class Riders:
         if len(self._lines) > MOST_LINES:
             del self._lines[next(iter(self._lines))]
 
-    def ride(self) -> Ride:
-        """All that waits; it goes on waiting until it is `done`."""
-        return Ride(cursors=dict(self.cursors), lines=dict(self._lines)) if len(self) else NOBODY
+    def ride(self, without: AbstractSet[str] = frozenset()) -> Ride:
+        """All that waits, but for some sinks; it goes on waiting until it is `done`."""
+        if not len(self):
+            return NOBODY
+        return Ride(
+            cursors={sink: at for sink, at in self.cursors.items() if sink not in without},
+            lines={n: line for n, line in self._lines.items() if line.sink not in without},
+        )
 
     def done(self, ride: Ride) -> None:
         """Let go of what was written, but not of what came meanwhile."""

@@ -54,6 +54,11 @@ class OutboxChange:
     keep: Sequence[EntryRow] = ()
     drop: Sequence[tuple[str, int]] = ()
 
+    @property
+    def sink(self) -> str:
+        """The sink that it keeps or forgets; "" for none."""
+        return self.record.name if self.record else self.gone
+
     def obsolete(self, riders: Riders) -> Ride:
         """Take out what waits without hurry and is not to be written any more."""
         if self.record is not None:

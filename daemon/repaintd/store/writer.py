@@ -170,8 +170,15 @@ class Writer:
         count = how_many(self._writes)
         writes, self._writes = self._writes[:count], self._writes[count:]
         self._pushed -= sum(write.pushed for write in writes)
-        notes = tuple(itertools.islice(self._notes.values(), NOTES_PER_BATCH))
-        return Batch(writes=writes, notes=notes, ride=self._riders.ride())
+        # What nobody waits for is newer than the writes of its binding or sink: not ahead of them.
+        uids = {write.uid for write in self._writes}
+        sinks = {write.change.sink for write in self._writes if write.change}
+        notes = (note for uid, note in self._notes.items() if uid not in uids)
+        return Batch(
+            writes=writes,
+            notes=tuple(itertools.islice(notes, NOTES_PER_BATCH)),
+            ride=self._riders.ride(without=sinks),
+        )
 
     async def _round(self, batch: Batch) -> bool:
         """Write *batch*; False when the database could not be written."""

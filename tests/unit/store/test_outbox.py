@@ -113,6 +113,30 @@ async def test_a_cursor_noted_before_a_sink_is_kept_is_obsolete_and_one_noted_af
         assert store.sinks()["mqtt"].cursor == after
 
 
+async def test_what_is_noted_is_never_written_ahead_of_what_was_asked_before(
+    opened, make_state, make_sink, make_line, make_intake
+):
+    """A binding's trigger and its end are two transactions; what is asked behind is the second."""
+    async with opened() as store:
+        asked = asyncio.gather(
+            store.accept(make_intake("gone")),
+            store.forget("gone"),
+            store.commit(make_state(error_count=1)),
+            store.keep_sink(make_sink(cursor=1)),
+            store.forget_sink("other"),
+        )
+        await asyncio.sleep(0)
+        store.note(make_state(error_count=2))
+        store.note_cursor("mqtt", 2)
+        store.log_delivery(make_line(sink="other"))
+        await asked
+        assert store.sinks()["mqtt"].cursor == 2
+    async with opened() as store:
+        assert store.states()["card"].error_count == 2
+        assert store.sinks()["mqtt"].cursor == 2
+        assert len(await store.deliveries(sink="other")) == 1
+
+
 async def test_a_sink_that_is_put_back_stays_back(opened, make_sink):
     async with opened() as store:
         await store.keep_sink(make_sink())

@@ -30,6 +30,7 @@ steps = st.one_of(
     st.tuples(st.just("accept"), UIDS, st.lists(SMALL, max_size=2), PAYLOADS, MERGES),
     st.tuples(st.just("forget"), UIDS),
     st.tuples(st.just("commit"), UIDS, st.integers(1, 99)),
+    st.tuples(st.just("note"), UIDS, st.integers(1, 99)),
     st.tuples(st.just("announce"), SMALL),
     st.tuples(st.just("keep_sink"), SINKS, SMALL),
     st.tuples(st.just("note_cursor"), SINKS, SMALL),
@@ -54,6 +55,7 @@ def test_what_is_asked_at_a_time_is_done_as_if_one_after_the_other(
     async def live() -> None:
         for life in lives:
             async with opened(directory) as store:
+                assert store.states() == model.states
                 await _compare(store, model)
                 for together in life:
                     calls = [make(each) for each in together]
@@ -120,6 +122,7 @@ def made_of(request) -> dict[str, Callable[..., tuple[Any, ...]]]:
             state(uid, error_count=version),
             [event(next(numbers), uid)],
         ),
+        "note": lambda uid, version: (state(uid, error_count=version),),
         "announce": lambda number: (f"event{number}", {"n": number}),
         "keep_sink": lambda name, cursor: (sink(name, cursor),),
         "keep_owed": lambda name, positions, dead: (
