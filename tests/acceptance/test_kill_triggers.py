@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORT, LONG = 8, 100
-FAILING = 0.3
+OFTEN, SELDOM = 0.3, 0.1
 DRAIN_SECONDS = 25 + 5
 SETTINGS = """
 plugins:
@@ -32,7 +32,7 @@ webhooks:
 
 
 @asynccontextmanager
-async def under_triggers(home, source, outside, tmp_path):
+async def under_triggers(home, source, outside, tmp_path, failing: float = OFTEN):
     """Triggers all the time, a receiver that fails; yields the sender and the receiver's file.
 
     Afterwards a daemon runs until there is nothing left to do, and nothing was lost.
@@ -46,7 +46,7 @@ async def under_triggers(home, source, outside, tmp_path):
         home.http_binding("polled", source.url("polled"), policy="ttl"),
     )
     sender = outside.Sender(home.port, ["latest", "all"])
-    async with outside.receiving(tmp_path, port, FAILING) as file:
+    async with outside.receiving(tmp_path, port, failing) as file:
         async with sender.running():
             yield sender
         source.counting = False
@@ -186,7 +186,7 @@ async def test_d2_d3_a_hundred_kills_under_triggers(home, source, outside, tmp_p
 async def test_a_stop_under_triggers_ends_in_time_with_zero_and_loses_nothing(
     home, source, outside, tmp_path
 ):
-    async with under_triggers(home, source, outside, tmp_path) as sender:
+    async with under_triggers(home, source, outside, tmp_path, SELDOM) as sender:
         await home.start()
         await home.ready()
         listener = Listener(home)
