@@ -129,3 +129,20 @@ async def test_a_transaction_that_fails_half_way_is_rolled_back(opened, make_sta
             assert not store._writer._database.in_transaction
             other.execute("CREATE TABLE probe (id INTEGER PRIMARY KEY, at REAL)")
         await store.probe()
+
+
+async def test_what_cannot_be_read_is_said_to_be_unavailable(opened, tmp_path):
+    async with opened() as store:
+        with closing(_other_process(tmp_path)) as other:
+            for table in ("inbox", "outbox", "deliveries", "events"):
+                other.execute(f"DROP TABLE {table}")
+        for read in (
+            store.document("card"),
+            store.owed("mqtt"),
+            store.deliveries(),
+            store.delivery("del_1"),
+            store.events(),
+            store.position_of("evt_1"),
+        ):
+            with pytest.raises(StoreUnavailable, match="no such table"):
+                await read
