@@ -55,9 +55,10 @@ class OutboxChange:
     drop: Sequence[tuple[str, int]] = ()
 
     @property
-    def sink(self) -> str:
-        """The sink that it keeps or forgets; "" for none."""
-        return self.record.name if self.record else self.gone
+    def sinks(self) -> set[str]:
+        """The sinks that it says something new about."""
+        told = {self.record.name} if self.record else {self.gone}
+        return told | {row[0] for row in self.keep}
 
     def obsolete(self, riders: Riders) -> Ride:
         """Take out what waits without hurry and is not to be written any more."""

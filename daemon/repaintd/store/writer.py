@@ -172,7 +172,8 @@ class Writer:
         self._pushed -= sum(write.pushed for write in writes)
         # What nobody waits for is newer than the writes of its binding or sink: not ahead of them.
         uids = {write.uid for write in self._writes}
-        sinks = {write.change.sink for write in self._writes if write.change}
+        changes = [write.change for write in self._writes if write.change]
+        sinks = {sink for change in changes for sink in change.sinks}
         notes = (note for uid, note in self._notes.items() if uid not in uids)
         return Batch(
             writes=writes,

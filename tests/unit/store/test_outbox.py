@@ -137,6 +137,30 @@ async def test_what_is_noted_is_never_written_ahead_of_what_was_asked_before(
         assert len(await store.deliveries(sink="other")) == 1
 
 
+async def test_a_cursor_is_never_written_ahead_of_what_is_owed_up_to_there(
+    opened, make_sink, make_entry, make_intake, monkeypatch
+):
+    rides = []
+    real = Batch.write
+
+    async def write(batch: Batch, *args: object, **values: object) -> Written:
+        rides.append((bool(batch.ride), [bool(each.change) for each in batch.writes]))
+        return await real(batch, *args, **values)
+
+    async with opened() as store:
+        await store.keep_sink(make_sink())
+        monkeypatch.setattr(Batch, "write", write)
+        asked = asyncio.gather(
+            store.accept(make_intake("gone")),
+            store.forget("gone"),
+            store.keep_owed([make_entry(1)]),
+        )
+        await asyncio.sleep(0)
+        store.note_cursor("mqtt", 1)
+        await asked
+    assert rides == [(False, [False]), (True, [False, True])]
+
+
 async def test_a_sink_that_is_put_back_stays_back(opened, make_sink):
     async with opened() as store:
         await store.keep_sink(make_sink())
