@@ -25,7 +25,7 @@ setup: ## Create .venv from the lock file, find or install a Chromium, install t
 setup-dev: ## The same, with all that tests and linters need
 	@.ci/setup/python requirements-dev.lock
 	@.ci/setup/browser
-	@.ci/setup/fonts
+	@.ci/setup/fonts --dev
 	@.ci/setup/tools $(TOOLS)
 
 # The browser tests share one worker (tests/conftest.py), so two workers keep two cores busy.
