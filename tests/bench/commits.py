@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from bench.occurrences import change
 from bench.rounds import alternate
-from bench.source_server import document
 from bench.table import Row
-from repaintd.core.event import UPDATED, Event
-from repaintd.core.state import BindingState
 from repaintd.runtime.clock import SystemClock
 from repaintd.store import open_store
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from repaintd.store import Store
 
 WRITERS: Final = 64
-VARIABLES: Final = orjson.loads(document(0))
 NUMBERS: Final = itertools.count(1)
 PREPARE: Final = """
 PRAGMA journal_mode = WAL;
@@ -75,7 +72,7 @@ async def _commits(store: Store, writers: int, seconds: float) -> float:
     async def keep_writing(uid: str) -> None:
         nonlocal done
         while time.perf_counter() - started < seconds:
-            state, event = _change(uid, next(NUMBERS))
+            state, event = change(uid, next(NUMBERS))
             await store.commit(state, [event])
             done += 1
 
@@ -94,7 +91,7 @@ def _plain_commits(path: Path, seconds: float) -> float:
         database.executescript(PREPARE)
         started = time.perf_counter()
         while time.perf_counter() - started < seconds:
-            state, event = _change("card-0", next(NUMBERS))
+            state, event = change("card-0", next(NUMBERS))
             database.execute("BEGIN IMMEDIATE")
             row = (state.uid, orjson.dumps(state))
             database.execute("INSERT OR REPLACE INTO states VALUES (?, ?)", row)
@@ -103,19 +100,3 @@ def _plain_commits(path: Path, seconds: float) -> float:
             database.execute("COMMIT")
             done += 1
         return done / (time.perf_counter() - started)
-
-
-def _change(uid: str, number: int) -> tuple[BindingState, Event]:
-    """What a new image would be recorded as."""
-    now = time.time()
-    variables = {**VARIABLES, "stargazers_count": number}
-    state = BindingState(uid=uid, variables=variables, sequence=number, last_success_at=now)
-    event = Event(
-        id=f"evt_{number:024x}",
-        name=UPDATED,
-        uid=uid,
-        sequence=number,
-        at=now,
-        data={"previousData": VARIABLES, "newData": variables},
-    )
-    return state, event

@@ -33,6 +33,10 @@ MEASUREMENTS: Final = (
     "idle",
     "serving",
     "commits",
+    "triggers",
+    "hook_latency",
+    "deliveries",
+    "streams",
 )
 LONGEST: Final = 300.0  # seconds that one measurement may take before it counts as broken
 EPILOG: Final = "Ratios count, not figures. Leave the machine alone while it measures."

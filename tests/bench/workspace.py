@@ -15,13 +15,7 @@ BINDING: Final = """\
   - uid: {uid}
     name: Card {number}
     templateId: card
-    dataSource:
-      type: http
-      url: "{source}{number}"
-      method: GET
-      headers:
-        Accept: application/json
-    mapping:
+{source}    mapping:
       title: name
       description: description
       owner: owner.login
@@ -31,13 +25,32 @@ BINDING: Final = """\
       language: language
     defaults:
       stars: 0
+{policy}    outputConfig:
+      format: {image_format}
+      quality: 90
+"""
+FETCHED: Final = """\
+    dataSource:
+      type: http
+      url: "{source}{number}"
+      method: GET
+      headers:
+        Accept: application/json
+"""
+PUSHED: Final = """\
+    dataSource:
+      type: webhook
+"""
+TIMED: Final = """\
     refreshPolicy:
       type: ttl
       ttlSeconds: {ttl}
       onError: serve_stale
-    outputConfig:
-      format: {image_format}
-      quality: 90
+"""
+TRIGGERED: Final = """\
+    refreshPolicy:
+      type: webhook
+    webhook: {{ {hook} }}
 """
 SETTINGS: Final = """\
 server: {{ listen: "127.0.0.1:{port}" }}
@@ -61,36 +74,45 @@ class Workspace:
     def write(
         self,
         count: int,
-        source: str,
+        source: str | None,
         *,
         image_format: str = "jpeg",
         ttl: int = 60,
         concurrency: int = 64,
+        hook: str = "",
+        settings: str = "",
     ) -> None:
         """Write settings, the card template and *count* bindings `card-000000` … of it.
 
         Args:
-            source: URL before the binding's number.
+            source: URL before the binding's number; None where data is pushed.
             ttl: seconds between two polls.
             concurrency: of fetches, also against the one host that there is.
+            hook: what stands in `webhook:`; bindings that have one wait for triggers alone.
+            settings: more YAML for the settings.
         """
         shutil.copytree(CARD, self.config / "templates" / "card", dirs_exist_ok=True)
-        settings = SETTINGS.format(port=free_port(), concurrency=concurrency, pages=cores())
-        (self.config / "repaintd.yaml").write_text(settings, "utf-8")
+        written = SETTINGS.format(port=free_port(), concurrency=concurrency, pages=cores())
+        (self.config / "repaintd.yaml").write_text(written + settings, "utf-8")
+        policy = TRIGGERED.format(hook=hook) if hook else TIMED.format(ttl=ttl)
         (self.config / "bindings").mkdir(exist_ok=True)
         for first in range(0, count, PER_FILE):
             bindings = [
                 BINDING.format(
                     uid=uid(number),
                     number=number,
-                    source=source,
-                    ttl=ttl,
+                    source=_source(source, number),
+                    policy=policy,
                     image_format=image_format,
                 )
                 for number in range(first, min(first + PER_FILE, count))
             ]
             path = self.config / "bindings" / f"{first:06}.yaml"
             path.write_text("bindings:\n" + "".join(bindings), "utf-8")
+
+
+def _source(url: str | None, number: int) -> str:
+    return PUSHED if url is None else FETCHED.format(source=url, number=number)
 
 
 def uid(number: int) -> str:
