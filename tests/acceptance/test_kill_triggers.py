@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORT, LONG = 8, 100
+LAST = -1
 OFTEN, SELDOM = 0.3, 0.1
 DRAIN_SECONDS = 25 + 5
 SETTINGS = """
@@ -50,7 +51,7 @@ async def under_triggers(home, source, outside, tmp_path, failing: float = OFTEN
         async with sender.running():
             yield sender
         source.counting = False
-        source.documents["polled"] = {"title": "polled", "n": -1}
+        source.documents["polled"] = {"title": "polled", "n": LAST}
         async with home.running():
             await outside.until(
                 lambda: taken(home, outside), "a trigger was accepted and never run"
@@ -74,13 +75,13 @@ async def kill_again_and_again(home, sender, kills: int) -> None:
 
 
 def taken(home, outside) -> bool:
-    """Whether every binding has recorded a run that saw all its triggers."""
-    states = {
-        uid: json.loads(state)
-        for uid, state in outside.query(home, "SELECT uid, state FROM states")
-    }
+    """Whether every binding has recorded a run that saw all there will ever be."""
+    rows = outside.query(home, "SELECT uid, state FROM states")
+    states = {uid: json.loads(state) for uid, state in rows}
     received = dict(outside.query(home, "SELECT uid, received FROM inbox"))
-    return all(states[uid]["triggers_taken"] >= n for uid, n in received.items())
+    return states["polled"]["variables"].get("n") == LAST and all(
+        states[uid]["triggers_taken"] >= n for uid, n in received.items()
+    )
 
 
 def missing(home, outside, file: Path) -> set[str]:
