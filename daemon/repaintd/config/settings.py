@@ -142,6 +142,20 @@ class RenderingSettings(SpecModel):
         )
 
 
+class ReloadSettings(SpecModel):
+    """How changes of the configuration are found; both times in seconds."""
+
+    watch: Flag = Field(
+        default=True, description="let the kernel tell of changes; false looks now and then alone"
+    )
+    poll_seconds: Annotated[Seconds, Field(ge=1, le=3_600)] = Field(
+        default=30.0, description="between two looks for changes that nobody told of"
+    )
+    settle: Annotated[Seconds, Field(ge=0.05, le=10)] = Field(
+        default=0.5, description="how long the files must hold still before they are read"
+    )
+
+
 class Settings(SpecModel):
     """All of `repaintd.yaml`.
 
@@ -156,6 +170,7 @@ class Settings(SpecModel):
     refresh: RefreshSettings = RefreshSettings()
     egress: EgressSettings = EgressSettings()
     render: RenderingSettings = RenderingSettings()
+    reload: ReloadSettings = ReloadSettings()
     webhooks: tuple[Subscription, ...] = Field(
         default=(), description="outgoing subscriptions declared in Git"
     )

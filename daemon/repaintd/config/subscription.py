@@ -19,6 +19,9 @@ EventName = Literal[
     "batch.completed",
     "batch.failed",
     "webhook.disabled",
+    "config.applied",
+    "config.rejected",
+    "config.*",
     "*",
 ]
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 UPDATED: Final = "binding.updated"
 FAILED: Final = "binding.failed"
 WEBHOOK_DISABLED: Final = "webhook.disabled"
-NAMES: Final = (UPDATED, FAILED, WEBHOOK_DISABLED)
+CONFIG_APPLIED: Final = "config.applied"
+CONFIG_REJECTED: Final = "config.rejected"
+NAMES: Final = (UPDATED, FAILED, WEBHOOK_DISABLED, CONFIG_APPLIED, CONFIG_REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ def test_every_key_has_its_default(load: Load, text: str | None):
     assert found.refresh.max_bytes == 5 * 1024**2
     assert found.egress.allow == ()
     assert found.render.for_plugins() == RenderSettings()
+    assert (found.reload.watch, found.reload.poll_seconds, found.reload.settle) == (True, 30, 0.5)
     assert found.webhooks == ()
     assert found.plugins == {}
 

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from repaintd.core.binding import Binding, SourceConfig
-from repaintd.core.event import FAILED, UPDATED, WEBHOOK_DISABLED
+from repaintd.core.event import FAILED, NAMES, UPDATED
 from repaintd.core.state import BindingState
 from repaintd.core.view import Tally, View
 from repaintd.metrics import METRICS, Metrics
@@ -141,7 +141,7 @@ def test_events_are_counted_from_nought(metrics):
 
     found = samples(metrics)
 
-    assert metrics.events() == {UPDATED: 0, FAILED: 1, WEBHOOK_DISABLED: 0}
+    assert metrics.events() == {**dict.fromkeys(NAMES, 0), FAILED: 1}
     assert found["repaintd_events_total", ("event", FAILED)] == 1
     assert found["repaintd_events_total", ("event", UPDATED)] == 0
 

@@ -66,3 +66,7 @@ def test_what_the_browsers_sandbox_needs_is_allowed():
 
 def test_there_is_one_state_directory_because_the_daemon_takes_the_variable_as_one_path():
     assert _value("StateDirectory") == ["repaintd"]
+
+
+def test_a_reload_is_the_signal_that_the_daemon_takes_for_one():
+    assert _value("ExecReload") == ["/bin/kill -HUP $MAINPID"]
