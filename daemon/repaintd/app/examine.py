@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from repaintd.app.configure import Loaded
     from repaintd.config import Configuration
     from repaintd.plugin import PluginContext
+    from repaintd.registry import PluginRecord
 
 DIAGNOSIS_SECONDS = 90.0
 EARLIEST = 1_767_225_600  # 2026-01-01: a clock before it was never set
@@ -47,12 +48,20 @@ async def examine(loaded: Loaded, *, log: Any, environ: Mapping[str, str]) -> li
 
 def _plugins(loaded: Loaded) -> Iterator[Finding]:
     for record in loaded.records:
+        detail = record.reason or record.status.value
+        if record.plugin is not None and not _wanted(loaded, record):
+            detail = f"not in use: there is no plugins.{record.name} in repaintd.yaml"
         yield Finding(
             check=f"plugin {record.name}",
             ok=record.plugin is not None,
-            detail=record.reason or record.status.value,
+            detail=detail,
             remedy="" if record.plugin else "pip check",
         )
+
+
+def _wanted(loaded: Loaded, record: PluginRecord) -> bool:
+    """Whether it has settings: one that needs some and has none is not used here."""
+    return record.name in loaded.configuration.settings.plugins
 
 
 async def _plugins_themselves(
@@ -75,7 +84,7 @@ async def _plugins_themselves(
             loaded, door, registry, directory=scratch, log=log, environ=environ
         )
         for record in loaded.records:
-            if isinstance(record.plugin, Diagnosable):
+            if isinstance(record.plugin, Diagnosable) and _wanted(loaded, record):
                 context = contexts(record.name)
                 findings += await _diagnosis(record.name, record.plugin, settings.plugins, context)
     return findings

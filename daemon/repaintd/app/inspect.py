@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from repaintd.app.client import address
 from repaintd.core.state import BindingState
 from repaintd.core.status import binding_document
 from repaintd.core.view import Tally, View
@@ -52,9 +53,7 @@ def inspect(loaded: Loaded) -> Inspection:
 
 def ask_daemon(configuration: Configuration) -> dict[str, Any] | None:
     """`/status.json` of the daemon that listens where the configuration says; None if none does."""
-    server = configuration.settings.server
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
-    connection = http.client.HTTPConnection(host, server.port, timeout=ANSWER_TIMEOUT)
+    connection = http.client.HTTPConnection(*address(configuration), timeout=ANSWER_TIMEOUT)
     try:
         connection.request("GET", "/status.json")
         response = connection.getresponse()

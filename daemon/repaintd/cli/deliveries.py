@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from repaintd.app import load
-from repaintd.app.client import DaemonClient
+from repaintd.app.client import DaemonClient, DaemonRefused
 from repaintd.cli.context import configured
+from repaintd.cli.table import print_table
+from repaintd.errors import RepaintdError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from repaintd.app import Options
 
-HEADINGS = ("WHEN", "RECEIVER", "EVENT", "BINDING", "TRY", "ANSWER", "TOOK", "DELIVERY")
-COLOURS = {"ok": "green", "again": "yellow", "given up": "red"}
+HEADINGS = ("WHEN", "RECEIVER", "EVENT", "BINDING", "TRY", "TOOK", "DELIVERY", "ANSWER")
 
 
 @click.command()
@@ -26,7 +26,7 @@ COLOURS = {"ok": "green", "again": "yellow", "given up": "red"}
 @click.option("--subscription", metavar="UID", help="Only those of one subscription.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--replay", metavar="ID", help="Deliver again: a delivery's or an event's id.")
-@click.option("--resume", metavar="UID", help="Make a subscription active that was given up.")
+@click.option("--resume", metavar="UID", help="Make a subscription active again that was given up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the daemon's documents.")
 def deliveries(
     options: Options,
@@ -38,51 +38,71 @@ def deliveries(
     resume: str | None,
     as_json: bool,
 ) -> None:
-    """Show the latest attempts to deliver events to webhooks; deliver again what failed."""
+    """Show the latest attempts to deliver events, latest first; deliver again what failed.
+
+    With --resume or --replay, do that and show nothing.
+    """
     client = DaemonClient(load(options, check_templates=False).configuration, options.environ)
     if resume is not None:
-        client.resume(resume)
-        click.echo(f"{resume} is active")
+        _resume(client, resume)
     if replay is not None:
-        count = client.replay(replay)
-        click.echo(f"{count} {'delivery is' if count == 1 else 'deliveries are'} made again")
+        _replay(client, replay)
     if resume is not None or replay is not None:
         return
     found = client.deliveries(failed=failed, subscription=subscription, limit=limit)
     if as_json:
         click.echo(json.dumps({"deliveries": found}, indent=2, ensure_ascii=False))
+    elif not found:
+        click.echo("no such deliveries" if failed or subscription else "no deliveries", err=True)
     else:
-        _table(found)
+        print_table(HEADINGS, [_row(each) for each in found], [_colour(each) for each in found])
 
 
-def _table(found: Sequence[dict[str, Any]]) -> None:
-    rows = [_row(each) for each in found]
-    widths = [max(len(row[n]) for row in (HEADINGS, *(r for r, _ in rows))) for n in range(8)]
-    click.secho(_line(HEADINGS, widths), bold=True)
-    for row, verdict in rows:
-        click.secho(_line(row, widths), fg=COLOURS[verdict])
+def _resume(client: DaemonClient, uid: str) -> None:
+    try:
+        client.resume(uid)
+    except DaemonRefused as refused:
+        raise _sharper(refused, f"there is no subscription {uid!r} that was given up") from refused
+    click.echo(f"{uid}: active; what waits for it is delivered now, what was given up on --replay")
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+def _replay(client: DaemonClient, name: str) -> None:
+    try:
+        count = client.replay(name)
+    except DaemonRefused as refused:
+        missing = f"there is no delivery and no event {name!r} (any more)"
+        raise _sharper(refused, missing) from refused
+    click.echo(f"{count} {'delivery is' if count == 1 else 'deliveries are'} made again")
 
 
-def _row(each: dict[str, Any]) -> tuple[tuple[str, ...], str]:
-    verdict = "ok" if not each["error"] else "given up" if each["dead"] else "again"
-    answer = str(each["status"]) if each["status"] else ""
-    if each["error"]:
-        answer = f"{each['error']}; {_next(each)}"
+def _sharper(refused: DaemonRefused, missing: str) -> RepaintdError:
+    """What the daemon said, or that what was asked for is *missing*."""
+    if refused.status != HTTPStatus.NOT_FOUND:
+        return refused
+    return RepaintdError(f"{missing}; `repaintd deliveries` shows what there is")
+
+
+def _row(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         each["at"],
-        each["sink"],
+        each["subscription"] or each["sink"],
         each["event"],
         each["bindingId"],
         str(each["attempt"]),
-        answer,
         f"{each['durationMs']:.0f} ms",
         each["deliveryId"],
-    ), verdict
+        _answer(each),
+    )
 
 
-def _next(each: dict[str, Any]) -> str:
-    return "given up" if each["dead"] else f"again at {each['nextRetry']}"
+def _answer(each: dict[str, Any]) -> str:
+    if not each["error"]:
+        return str(each["status"] or "ok")
+    then = "given up" if each["dead"] else f"again {each['nextRetry']}"
+    return f"{each['error']}; {then}"
+
+
+def _colour(each: dict[str, Any]) -> str:
+    if not each["error"]:
+        return "green"
+    return "red" if each["dead"] else "yellow"

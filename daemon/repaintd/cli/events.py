@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from repaintd.app import load
-from repaintd.app.client import DaemonClient, DaemonSilent, StreamedEvent
+from repaintd.app.client import DaemonClient, DaemonRefused, DaemonSilent
 from repaintd.cli.context import configured
+from repaintd.config.problem import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from repaintd.app import Options
+    from repaintd.app.client import Message
 
 LAST = 20
-AGAIN_SECONDS = 2.0
+MOST = 1000
+AGAIN_SECONDS = 1.0
+RESET = "reset"
 COLOURS = {"binding.updated": "green", "binding.failed": "red", "webhook.disabled": "yellow"}
+
+Query = list[tuple[str, str]]
 
 
 @click.command()
 @configured
-@click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until interrupted.")
 @click.option("--since", metavar="ID", help="Only what came after the event with this id.")
 @click.option(
     "--last",
-    type=click.IntRange(0, 1000),
-    default=LAST,
-    show_default=True,
-    help="How many of the latest events to begin with, without --since.",
+    type=click.IntRange(0, MOST),
+    help=f"Begin with so many of the latest events (default: {LAST}).",
 )
 @click.option("--binding", multiple=True, metavar="UID", help="Only of this binding; repeatable.")
 @click.option("--event", multiple=True, metavar="NAME", help="Only of this name, or binding.*.")
@@ -39,65 +47,114 @@ def events(
     *,
     follow: bool,
     since: str | None,
-    last: int,
+    last: int | None,
     binding: tuple[str, ...],
     event: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show the latest events of the running daemon; with --follow, also those to come."""
+    """Show the latest events of the running daemon; with --follow, also those to come.
+
+    A daemon that is restarted meanwhile is waited for, and no event is missed or shown twice.
+    """
+    if since is not None and last is not None:
+        raise click.UsageError("--since and --last exclude each other")
     client = DaemonClient(load(options, check_templates=False).configuration, options.environ)
     query = [("binding", uid) for uid in binding] + [("event", name) for name in event]
-    begin = [("last", str(last))] if since is None else [("since", since)]
-    if not follow:
-        begin.append(("follow", "false"))
-    try:
-        while True:
-            begin = _print(client, query, begin, as_json=as_json)
-            if not follow:
-                return
-            time.sleep(AGAIN_SECONDS)
-    except KeyboardInterrupt:
-        return
+    place = _Place("last", str(LAST if last is None else last))
+    if since is not None:
+        place = _Place("since", since)
+    show = _show_json if as_json else _show_line
+    if follow:
+        _follow(client, query, place, show)
+    else:
+        _list(client.events([*query, place.parameter, ("follow", "false")]), show)
 
 
-def _print(
-    client: DaemonClient,
-    query: list[tuple[str, str]],
-    begin: list[tuple[str, str]],
-    *,
-    as_json: bool,
-) -> list[tuple[str, str]]:
-    """Print one stream to its end; where the next one begins, so that no event is missed."""
-    try:
-        for message in client.events([*query, *begin]):
-            if message.id:
-                begin = [("since", message.id)]
-            click.echo(_as_json(message) if as_json else _line(message))
-    except DaemonSilent:
-        if begin[0][0] != "since":
-            raise
-        click.echo("the daemon is gone; waiting for it", err=True)
-    return begin
+@dataclass(slots=True)
+class _Place:
+    """Where in the history to begin, or to go on.
+
+    Attributes:
+        connected: whether the daemon has begun to answer.
+    """
+
+    name: str
+    value: str
+    connected: bool = False
+
+    @property
+    def parameter(self) -> tuple[str, str]:
+        return self.name, self.value
+
+    def note(self, message: Message) -> None:
+        """Move on to behind *message*."""
+        self.connected = True
+        if message.id:
+            self.name, self.value = "since", message.id
+        elif self.name == "last":  # nothing had ever happened: whatever there will be is new
+            self.value = str(MOST)
 
 
-def _as_json(message: StreamedEvent) -> str:
-    document = orjson.loads(message.body)
-    return orjson.dumps({"id": message.id, **document}).decode()
+def _list(messages: Iterable[Message], show: Callable[[Message], None]) -> None:
+    shown = missed = False
+    for message in messages:
+        if message.name:
+            show(message)
+            shown, missed = True, missed or message.name == RESET
+    if not shown:
+        click.echo("no events", err=True)
+    if missed:
+        raise click.exceptions.Exit(1)
 
 
-def _line(message: StreamedEvent) -> str:
+def _follow(
+    client: DaemonClient, query: Query, place: _Place, show: Callable[[Message], None]
+) -> None:
+    """Show for ever; go on behind the last event when the daemon was away."""
+    away = False
+    while True:
+        try:
+            for message in client.events([*query, place.parameter]):
+                place.note(message)
+                if away:
+                    click.echo("the daemon is back", err=True)
+                    away = False
+                if message.name:
+                    show(message)
+        except (DaemonSilent, DaemonRefused) as error:
+            if not place.connected or not _passes(error):
+                raise
+        if not away:
+            click.echo("the daemon is gone; waiting for it", err=True)
+            away = True
+        time.sleep(AGAIN_SECONDS)
+
+
+def _passes(error: DaemonSilent | DaemonRefused) -> bool:
+    """Whether it is only that the daemon stops, or starts."""
+    return not isinstance(error, DaemonRefused) or error.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _show_json(message: Message) -> None:
+    document = {"id": message.id, "event": message.name, **orjson.loads(message.body)}
+    click.echo(orjson.dumps(document))
+
+
+def _show_line(message: Message) -> None:
     document: dict[str, Any] = orjson.loads(message.body)
-    if message.name == "reset":
-        return click.style(f"{document.get('reason')}", fg="yellow")
+    if message.name == RESET:
+        click.echo(document["reason"], err=True)
+        return
     data = document["data"]
     name = click.style(f"{message.name:<16}", fg=COLOURS.get(message.name))
     subject = data.get("bindingId") or data.get("subscriptionId") or ""
-    return f"{document['timestamp']}  {name}  {subject:<24}  {_what(data)}  {message.id}"
+    what = visible(_what(data))
+    click.echo(f"{document['timestamp']}  {name}  {subject:<24}  {message.id}  {what}".rstrip())
 
 
 def _what(data: dict[str, Any]) -> str:
     if "error" in data:
-        return f"{data.get('stage')}: {str(data['error']).partition(chr(10))[0]}"
+        return f"{data.get('stage')}: {data['error']}"
     if "changed" in data:
         return f"{', '.join(data['changed']) or 'drawn anew'} ({data.get('trigger')})"
     return str(data.get("reason", ""))

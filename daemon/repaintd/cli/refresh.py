@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from repaintd.app import load
-from repaintd.app.client import DaemonClient
+from repaintd.app.client import DaemonClient, DaemonRefused
 from repaintd.cli.context import configured
+from repaintd.cli.unknown import no_such_binding
+from repaintd.config.problem import visible
 
 if TYPE_CHECKING:
     from repaintd.app import Options
@@ -25,24 +28,39 @@ WAIT_SECONDS = 60
 def refresh(options: Options, uid: str, *, wait: bool, as_json: bool) -> None:
     """Refresh binding UID now: ask its source, and draw it if something changed.
 
-    With --wait, exit with 0 when it was refreshed and with 1 when that failed or took too long.
+    Exit with 0 when it is queued, or with --wait when it was refreshed; with 1 when it is paused,
+    when it failed, and when it takes longer than that.
     """
-    client = DaemonClient(load(options, check_templates=False).configuration, options.environ)
-    answer = client.refresh(uid, WAIT_SECONDS if wait else 0)
+    configuration = load(options, check_templates=False).configuration
+    try:
+        answer = DaemonClient(configuration, options.environ).refresh(
+            uid, WAIT_SECONDS if wait else 0
+        )
+    except DaemonRefused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise no_such_binding(uid, configuration.bindings) from refused
+    good = answer["status"] == ("refreshed" if wait else "refreshing")
     if as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        click.echo(_sentence(uid, answer))
-    if wait and answer["status"] != "refreshed":
+        click.echo(visible(_sentence(uid, answer, waited=wait)), err=not good)
+    if not good:
         raise click.exceptions.Exit(1)
 
 
-def _sentence(uid: str, answer: dict[str, Any]) -> str:
-    if answer.get("queued") is False:
-        return f"{uid} is paused: nothing runs until `paused: false`"
-    if answer["status"] == "refreshing":
-        return f"{uid}: a refresh is under way ({answer.get('refreshId')})"
-    binding = answer["binding"]
-    if answer["status"] == "failed":
-        return f"{uid}: {binding.get('lastErrorStage')} failed: {binding.get('lastError')}"
-    return f"{uid}: refreshed, {binding['renderUrl']}"
+def _sentence(uid: str, answer: dict[str, Any], *, waited: bool) -> str:
+    match answer["status"]:
+        case "paused":
+            return f"{uid}: paused, so nothing runs; take `paused: true` out of its file first"
+        case "refreshed" if answer["changed"]:
+            return f"{uid}: a new image, {answer['renderUrl']}"
+        case "refreshed":
+            return f"{uid}: nothing has changed, {answer['renderUrl']}"
+        case "failed":
+            binding = answer["binding"]
+            return f"{uid}: {binding['lastErrorStage']} failed: {binding['lastError']}"
+        case _ if waited:
+            return f"{uid}: still not done after {WAIT_SECONDS} s; see `repaintd list`"
+        case _:
+            return f"{uid}: a refresh is queued ({answer['refreshId']})"

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import secrets
-import time
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from repaintd.app import load
-from repaintd.app.client import DaemonClient
+from repaintd.app.client import DaemonClient, DaemonRefused
 from repaintd.cli.context import configured
+from repaintd.cli.proofs import GITLAB, SENDERS, STANDARD, proof
+from repaintd.cli.unknown import no_such_binding
 from repaintd.config import secret_resolver
-from repaintd.core.signing import sign_pictify, sign_plain, sign_standard
+from repaintd.errors import RepaintdError, SecretUnavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from repaintd.app import Options
-    from repaintd.app.configure import Loaded
+    from repaintd.config import Configuration
     from repaintd.core.inbound import InboundWebhook
-
-SENDERS: Final = ("standard", "github", "pictify", "gitlab")
 
 
 @click.command()
@@ -30,65 +27,94 @@ SENDERS: Final = ("standard", "github", "pictify", "gitlab")
 @click.argument("uid")
 @click.option(
     "--data",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    type=click.File("rb"),
     help="The JSON file to send; - for standard input; without it, an empty body.",
 )
 @click.option(
     "--as",
     "sender",
     type=click.Choice(SENDERS),
-    default=SENDERS[0],
-    show_default=True,
-    help="Whose way of signing to use, where the binding wants a signature.",
+    help="Whose way to prove itself (default: standard, or gitlab where a token is wanted).",
 )
-def trigger(options: Options, uid: str, data: Path | None, sender: str) -> None:
-    """Send a webhook to binding UID, signed with its secret, and print the daemon's answer."""
-    loaded = load(options, check_templates=False)
-    body = b"" if data is None else _read(str(data))
-    webhook = _webhook(loaded, uid)
-    resolve = secret_resolver(options.environ)
-    secret = resolve(webhook.secrets[0]).reveal() if webhook.secrets else ""
-    headers = {"Content-Type": "application/json", **_proof(webhook.auth, sender, secret, body)}
-    answer = DaemonClient(loaded.configuration, options.environ).trigger(uid, body, headers)
-    click.echo(json.dumps(answer))
+@click.option("--json", "as_json", is_flag=True, help="Print the daemon's answer.")
+def trigger(
+    options: Options,
+    uid: str,
+    *,
+    data: IO[bytes] | None,
+    sender: str | None,
+    as_json: bool,
+) -> None:
+    """Send a webhook to binding UID, proven with its secret as a real sender would."""
+    configuration = load(options, check_templates=False).configuration
+    webhook = _webhook(configuration, uid)
+    sender = _fitting(sender, uid, webhook)
+    body = b"" if data is None else data.read()
+    try:
+        headers = proof(sender, _secret(webhook, uid, options), body)
+    except ValueError as error:
+        raise RepaintdError(f"the secret of {uid!r} {error}") from error
+    headers["Content-Type"] = "application/json"
+    client = DaemonClient(configuration, options.environ)
+    answer = _sent(client, uid, body, headers)
+    click.echo(json.dumps(answer) if as_json else _sentence(uid, answer))
 
 
-def _read(name: str) -> bytes:
-    with click.open_file(name, "rb") as file:
-        body: bytes = file.read()
-    return body
-
-
-def _webhook(loaded: Loaded, uid: str) -> InboundWebhook:
-    binding = loaded.configuration.bindings.get(uid)
+def _webhook(configuration: Configuration, uid: str) -> InboundWebhook:
+    binding = configuration.bindings.get(uid)
     if binding is None:
-        raise click.ClickException(
-            f"there is no binding {uid!r}; `repaintd list` shows those there are"
-        )
+        raise no_such_binding(uid, configuration.bindings)
     if binding.webhook is None:
-        raise click.ClickException(f"{uid} takes no triggers: it has no `webhook:`")
+        raise RepaintdError(
+            f"{uid!r} takes no triggers; give it `webhook: {{ secret: ${{env:NAME}} }}`"
+        )
     return binding.webhook
 
 
-def _proof(auth: str, sender: str, secret: str, body: bytes) -> dict[str, str]:
-    """The headers that prove who sends."""
-    if auth == "none":
-        return {}
-    if auth == "token":
-        return {"X-Gitlab-Token": secret}
-    now, name = int(time.time()), secrets.token_hex(12)
-    if sender == "github":
-        return {
-            "X-GitHub-Event": "push",
-            "X-GitHub-Delivery": name,
-            "X-Hub-Signature-256": sign_plain(secret, body),
-        }
-    if sender == "pictify":
-        return {"X-Pictify-Signature": sign_pictify(secret, body, now)}
-    if sender == "gitlab":
-        raise click.ClickException("GitLab sends a token: say `auth: token` in the binding")
-    return {
-        "webhook-id": f"msg_{name}",
-        "webhook-timestamp": str(now),
-        "webhook-signature": sign_standard(secret, f"msg_{name}", body, now),
-    }
+def _fitting(sender: str | None, uid: str, webhook: InboundWebhook) -> str:
+    """Who sends, who has to prove itself in the way that the binding asks for."""
+    if sender is None:
+        return GITLAB if webhook.auth == "token" else STANDARD
+    if webhook.auth == "signature" and sender == GITLAB:
+        raise click.UsageError(
+            f"gitlab sends a token, but {uid!r} wants a signature; "
+            "use another sender, or say `auth: token` in its `webhook:`"
+        )
+    if webhook.auth == "token" and sender != GITLAB:
+        raise click.UsageError(
+            f"{sender} sends a signature, but {uid!r} wants a token; use --as gitlab"
+        )
+    return sender
+
+
+def _secret(webhook: InboundWebhook, uid: str, options: Options) -> str:
+    """The newest secret that has a value here; "" where none is needed."""
+    resolve, missing = secret_resolver(options.environ), None
+    for reference in webhook.secrets:
+        try:
+            return resolve(reference).reveal()
+        except SecretUnavailable as unavailable:
+            missing = missing or unavailable
+    if missing is None:
+        return ""
+    raise RepaintdError(
+        f"{uid!r} cannot be signed for: {missing}, and for this command"
+    ) from missing
+
+
+def _sent(client: DaemonClient, uid: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    try:
+        return client.trigger(uid, body, headers)
+    except DaemonRefused as refused:
+        if refused.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        raise RepaintdError(
+            f"the daemon does not accept this from {uid!r}: its secret is another one, or has no "
+            "value there, or its configuration is older; compare them, then restart it"
+        ) from refused
+
+
+def _sentence(uid: str, answer: dict[str, Any]) -> str:
+    if answer["queued"]:
+        return f"{uid}: accepted, a refresh is queued ({answer['refreshId']})"
+    return f"{uid}: accepted and kept, but paused: it is refreshed once it is not"
