@@ -114,6 +114,9 @@ def after_not_modified(work: Work, result: NotModified, due: Due, now: float) ->
         due_reason=due.reason,
         created_at=state.created_at,
         triggers_taken=work.received,
+        pushed_at=state.pushed_at,
+        stale_since=state.stale_since,
+        streak=state.streak,
     )
 
 

@@ -11,6 +11,8 @@ from repaintd.core.fetch import NO_VALIDATORS, Validators
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from repaintd.core.run import Streak
+
 
 class Trigger(StrEnum):
     """What made a refresh run, as events name it."""
@@ -79,6 +81,9 @@ class BindingState:
         default_image: fingerprint of the image drawn for `serve_default`, while it is needed.
         triggers_taken: how many of the triggers that the inbox counted the recorded runs have seen;
             where it counted more, a run is owed.
+        pushed_at: when a run last took data that was pushed; None for sources that are asked.
+        stale_since: when receivers were told that the data is too old; None while it is not.
+        streak: the latest runs, while they had nothing to do; the one thing that changes in place.
     """
 
     uid: str
@@ -106,3 +111,6 @@ class BindingState:
     due_reason: str = "first"
     created_at: float = 0.0
     triggers_taken: int = 0
+    pushed_at: float | None = None
+    stale_since: float | None = None
+    streak: Streak | None = None

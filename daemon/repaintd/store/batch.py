@@ -13,6 +13,7 @@ from repaintd.store.inbox import Taking
 from repaintd.store.live import Written
 from repaintd.store.outbox import Sending
 from repaintd.store.riders import NOBODY, Ride
+from repaintd.store.runs import write_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from repaintd.core.state import BindingState
     from repaintd.store.live import Live
+    from repaintd.store.runs import Line
     from repaintd.store.write import Write
 
 log = structlog.get_logger("repaintd.store")
@@ -43,20 +45,23 @@ class Batch:
         writes: in the order in which they were asked for.
         notes: states that nobody waits for; each is newer than the writes of its binding.
         ride: cursors and lines of the delivery log that nobody waits for.
+        runs: lines of the log of runs.
     """
 
     writes: Sequence[Write] = ()
     notes: Sequence[BindingState] = ()
     ride: Ride = NOBODY
+    runs: Sequence[Line] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.writes or self.notes or self.ride)
+        return bool(self.writes or self.notes or self.ride or self.runs)
 
     def parts(self) -> list[Batch]:
         """One batch for each thing in it, in the order in which they must be written."""
         writes = [Batch(writes=(each,)) for each in self.writes]
         notes = [Batch(notes=(each,)) for each in self.notes]
-        return writes + notes + ([Batch(ride=self.ride)] if self.ride else [])
+        runs = [Batch(runs=(each,)) for each in self.runs]
+        return writes + notes + ([Batch(ride=self.ride)] if self.ride else []) + runs
 
     async def write(
         self, database: aiosqlite.Connection, live: Live, *, at: float, keep: int
@@ -70,6 +75,7 @@ class Batch:
         try:
             await database.execute("BEGIN IMMEDIATE")
             await self._write_states(database, at)
+            await write_runs(database, self.writes, self.runs)
             await Taking(self.writes, live, written, at).write(database)
             await Telling(self.writes, live, written, at).write(database, keep)
             await Sending(self.writes, self.ride, written).write(database)

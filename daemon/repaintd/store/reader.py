@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from repaintd.core.event import StoredEvent
 from repaintd.store.delivery import ENTRY_COLUMNS, LINE_COLUMNS, delivery_record, outbox_entry
 from repaintd.store.failure import unavailable
+from repaintd.store.runs import SELECT as RUNS
+from repaintd.store.runs import decoded_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import aiosqlite
 
     from repaintd.core.delivery import DeliveryRecord, OutboxEntry
+    from repaintd.core.run import Run
 
 DEADLINE: Final = 30.0
 """Seconds until a caller hears that the disk does not answer."""
@@ -67,6 +70,10 @@ class Reader:
     async def document(self, uid: str) -> bytes | None:
         """The data pushed to a binding so far."""
         return next((row[0] for row in await self._rows(_DOCUMENT, uid)), None)
+
+    async def runs(self, uid: str) -> list[Run]:
+        """The log of runs of a binding, oldest first; what cannot be read is left out."""
+        return decoded_runs(uid, await self._rows(RUNS, uid))
 
     async def owed(self, sink: str) -> list[OutboxEntry]:
         """All entries of a sink by position."""

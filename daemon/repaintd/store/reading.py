@@ -1,11 +1,11 @@
-"""Reads all states at once: at the start, and for the command line when no daemon runs."""
+"""Reads at the start, and for the command line when no daemon runs."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
@@ -13,13 +13,20 @@ from repaintd.errors import StoreUnavailable
 from repaintd.store.codec import decode_state
 from repaintd.store.failure import unavailable
 from repaintd.store.migration import migrations, schema_version
+from repaintd.store.runs import SELECT, decoded_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from repaintd.core.run import Run
     from repaintd.core.state import BindingState
 
 DATABASE: Final = "state.sqlite3"
+
+T = TypeVar("T")
+_WITH_RUNS: Final = 3
+"""The schema version that brought the log of runs."""
 
 log = structlog.get_logger("repaintd.store")
 
@@ -30,7 +37,20 @@ async def read_states(directory: Path) -> dict[str, BindingState]:
     Raises:
         StoreUnavailable: there is a database, but it cannot be read.
     """
-    return await asyncio.to_thread(_read, directory / DATABASE)
+    return await asyncio.to_thread(_read, directory / DATABASE, all_states, 1) or {}
+
+
+async def read_runs(directory: Path, uid: str) -> list[Run]:
+    """What is kept of the runs of a binding, oldest first; nothing where it never ran.
+
+    Raises:
+        StoreUnavailable: there is a database, but it cannot be read.
+    """
+
+    def runs(connection: sqlite3.Connection) -> list[Run]:
+        return decoded_runs(uid, connection.execute(SELECT, (uid,)))
+
+    return await asyncio.to_thread(_read, directory / DATABASE, runs, _WITH_RUNS) or []
 
 
 def all_states(connection: sqlite3.Connection) -> dict[str, BindingState]:
@@ -44,21 +64,22 @@ def all_states(connection: sqlite3.Connection) -> dict[str, BindingState]:
     return states
 
 
-def _read(path: Path) -> dict[str, BindingState]:
+def _read(path: Path, read: Callable[[sqlite3.Connection], T], since: int) -> T | None:
+    """What *read* finds, None where no daemon of schema version *since* or later ever ran."""
     if not path.exists():
-        return {}
+        return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return _read_known(database, path)
+            return read(database) if _version(database, path) >= since else None
     except sqlite3.Error as exc:
         raise unavailable(path, exc) from exc
 
 
-def _read_known(connection: sqlite3.Connection, path: Path) -> dict[str, BindingState]:
+def _version(connection: sqlite3.Connection, path: Path) -> int:
     version = schema_version(connection)
     newest = max(step.number for step in migrations())
     if version > newest:
         raise StoreUnavailable(
             f"{path} has schema version {version}, this repaintd knows up to {newest}: upgrade it"
         )
-    return all_states(connection) if version else {}
+    return version

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from repaintd.core.run import kept
 from repaintd.store.codec import encode_state, json_bytes
 from repaintd.store.delivery import entry_row
 from repaintd.store.event import event_row
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from repaintd.core.delivery import DeliveryRecord, OutboxEntry, SinkRecord
     from repaintd.core.event import Event, StoredEvent
     from repaintd.core.intake import Accepted, Intake
+    from repaintd.core.run import Run
     from repaintd.core.state import BindingState
     from repaintd.store.contents import Contents
     from repaintd.store.reader import Reader
@@ -71,8 +73,21 @@ class Store:
         """Write it with the next batch, for polls that changed nothing: never fails or waits."""
         self._writer.note(state)
 
+    def log_run(self, uid: str, run: Run) -> None:
+        """Write it with the next commit or note of its binding: never fails or waits."""
+        self._writer.runs.add(uid, run)
+
+    async def runs(self, uid: str) -> list[Run]:
+        """What is kept of the runs of a binding, oldest first, what waits to be written included.
+
+        Raises:
+            StoreUnavailable: they cannot be read just now.
+        """
+        written = await self._reader.runs(uid)
+        return kept([*written, *(run for _uid, run in self._writer.runs.of([uid]))])
+
     async def forget(self, uid: str) -> None:
-        """Drop the state of a binding that is gone, and what triggers brought; its events stay.
+        """Drop the state of a binding that is gone, its runs and triggers; its events stay.
 
         Raises:
             StoreUnavailable: nothing was dropped.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.event import Event
 from repaintd.core.fingerprint import digest
+from repaintd.errors import DocumentRefused
 from repaintd.store.riders import NOBODY, Ride
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class Write:
     announcement: Announcement | None = None
     change: OutboxChange | None = None
     ride: Ride = NOBODY
+
+    def answer(self, answer: object) -> None:
+        """Let the caller go on with what came of it, if it still waits."""
+        if self.done.done():
+            return
+        if isinstance(answer, DocumentRefused):
+            self.done.set_exception(answer)
+        else:
+            self.done.set_result(answer)
 
     @property
     def forgets(self) -> bool:

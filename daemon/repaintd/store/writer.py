@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from repaintd.errors import DocumentRefused, StoreUnavailable
+from repaintd.errors import StoreUnavailable
 from repaintd.store.batch import Batch
 from repaintd.store.failure import of_the_place, unavailable
 from repaintd.store.riders import NOBODY, Riders
+from repaintd.store.runs import RunLines
 from repaintd.store.write import how_many
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Writer:
 
     Attributes:
         errors: transactions that failed since the start.
+        runs: lines of the log of runs that wait for the next write or note of their binding.
         on_events: called in the loop after a transaction that wrote events.
     """
 
@@ -74,6 +76,7 @@ class Writer:
         self._writes: list[Write] = []
         self._notes: dict[str, BindingState] = {}
         self._riders = Riders()
+        self.runs = RunLines()
         self._pushed = 0
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._wake = asyncio.Event()
@@ -163,6 +166,8 @@ class Writer:
         if note is not None or ride:
             write = replace(write, note=note, ride=ride)
         self._pushed += write.pushed
+        if write.forgets:
+            self.runs.drop(write.uid)
         self._writes.append(write)
         self._wake.set()
 
@@ -174,11 +179,13 @@ class Writer:
         uids = {write.uid for write in self._writes}
         changes = [write.change for write in self._writes if write.change]
         sinks = {sink for change in changes for sink in change.sinks}
-        notes = (note for uid, note in self._notes.items() if uid not in uids)
+        waiting = (note for uid, note in self._notes.items() if uid not in uids)
+        notes = tuple(itertools.islice(waiting, NOTES_PER_BATCH))
         return Batch(
             writes=writes,
-            notes=tuple(itertools.islice(notes, NOTES_PER_BATCH)),
+            notes=notes,
             ride=self._riders.ride(without=sinks),
+            runs=self.runs.of({*(write.uid for write in writes), *(note.uid for note in notes)}),
         )
 
     async def _round(self, batch: Batch) -> bool:
@@ -204,8 +211,9 @@ class Writer:
             for callback in self.on_events:
                 asyncio.get_running_loop().call_soon(callback)
         self._riders.done(batch.ride)
+        self.runs.done(batch.runs)
         for write in batch.writes:
-            _answer(write, written.answers.get(write))
+            write.answer(written.answers.get(write))
 
     def _drop_note(self, note: BindingState) -> None:
         # A newer note of the same binding may have come meanwhile.
@@ -230,6 +238,7 @@ class Writer:
         for note in batch.notes:
             log.error("state cannot be stored", uid=note.uid, why=str(exc))
             self._drop_note(note)
+        self.runs.refuse(batch.runs, exc)
         if batch.ride:
             log.error("deliveries cannot be stored", count=len(batch.ride.lines), why=str(exc))
             self._riders.done(batch.ride)
@@ -283,12 +292,3 @@ class Writer:
         for write in self._writes:
             if not write.done.done():
                 write.done.set_exception(StoreUnavailable(f"{self._path} is closed"))
-
-
-def _answer(write: Write, answer: object) -> None:
-    if write.done.done():
-        return
-    if isinstance(answer, DocumentRefused):
-        write.done.set_exception(answer)
-    else:
-        write.done.set_result(answer)

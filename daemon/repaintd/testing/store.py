@@ -10,6 +10,7 @@ from repaintd.core.event import Event, StoredEvent
 from repaintd.core.fingerprint import digest
 from repaintd.core.intake import Accepted
 from repaintd.core.push import merged
+from repaintd.core.run import kept
 from repaintd.store.codec import json_bytes
 from repaintd.testing.clock import FakeClock
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from repaintd.core.delivery import DeliveryRecord, OutboxEntry, SinkRecord
     from repaintd.core.intake import Intake
     from repaintd.core.ports import Clock
+    from repaintd.core.run import Run
     from repaintd.core.state import BindingState
     from repaintd.errors import StoreUnavailable
 
@@ -66,6 +68,7 @@ class MemoryStore:
         self.log: list[DeliveryRecord] = []
         self._clock = clock or FakeClock()
         self._received: dict[str, int] = {}
+        self._runs: dict[str, list[Run]] = {}
         self._sinks: dict[str, SinkRecord] = {}
         self._callbacks: list[Callable[[], None]] = []
 
@@ -84,9 +87,19 @@ class MemoryStore:
         self.notes += 1
         self.states[state.uid] = state
 
-    async def forget(self, uid: str) -> None:
-        """Drop the state, the inbox and the ids."""
+    def log_run(self, uid: str, run: Run) -> None:
+        """Keep it."""
+        self._runs[uid] = kept([*self._runs.get(uid, []), run])
+
+    async def runs(self, uid: str) -> list[Run]:
+        """What is kept of the runs."""
         self._writing()
+        return list(self._runs.get(uid, []))
+
+    async def forget(self, uid: str) -> None:
+        """Drop the state, the runs, the inbox and the ids."""
+        self._writing()
+        self._runs.pop(uid, None)
         self.states.pop(uid, None)
         self.documents.pop(uid, None)
         self._received.pop(uid, None)

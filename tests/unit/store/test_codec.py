@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import MappingProxyType
 
 import orjson
@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repaintd.core.fetch import Validators
-from repaintd.core.state import BindingState, Fallback, StoredImage
-from repaintd.store.codec import decode_state, encode_state, json_bytes
+from repaintd.core.run import Ending, Run, Streak
+from repaintd.core.state import BindingState, Fallback, StoredImage, Trigger
+from repaintd.store.codec import decode_run, decode_state, encode_run, encode_state, json_bytes
 
 IMAGE = StoredImage(
     etag="e", size=1, format="png", media_type="image/png", width=2, height=3, published_at=4.5
@@ -41,6 +42,17 @@ FULL = BindingState(
     due_reason="retry",
     created_at=13.5,
     triggers_taken=14,
+    pushed_at=15.5,
+    stale_since=16.5,
+    streak=Streak(
+        number=3,
+        count=4,
+        trigger=Trigger.TTL,
+        ending=Ending.NOT_MODIFIED,
+        first_at=17.5,
+        fetch=0.25,
+        turn=0.5,
+    ),
 )
 
 json_values = st.recursive(
@@ -135,3 +147,66 @@ def test_a_document_deeper_than_any_parser_is_an_error():
 
 def test_bodies_with_big_integers_and_lone_surrogates_are_still_json():
     assert json_bytes({"n": 2**70, "s": "\ud800"}) == b'{"n":1180591620717411303424,"s":"\\ud800"}'
+
+
+RUN = Run(
+    number=3,
+    trigger=Trigger.ETAG,
+    ending=Ending.FAILED,
+    at=1.5,
+    last_at=2.5,
+    count=2,
+    seconds=3.5,
+    stages={"fetch": 0.5},
+    late=0.1,
+    stage="fetch",
+    reason="timeout",
+    error="no answer",
+    changed=("title",),
+    fallbacks=FULL.fallbacks,
+    next_at=4.5,
+    due_reason="retry",
+)
+
+
+def test_the_run_of_the_example_sets_every_field():
+    plain = Run(number=1, trigger=Trigger.TTL, ending=Ending.PUBLISHED, at=0.0, last_at=0.0)
+    assert all(getattr(RUN, each.name) != getattr(plain, each.name) for each in fields(Run))
+
+
+def test_every_field_of_a_run_comes_back_and_the_usual_ones_are_not_written():
+    plain = Run(number=1, trigger=Trigger.TTL, ending=Ending.PUBLISHED, at=0.0, last_at=0.0)
+    assert decode_run(encode_run(RUN)) == RUN
+    assert decode_run(encode_run(plain)) == plain
+    assert orjson.loads(encode_run(plain)).keys() == {
+        "number",
+        "trigger",
+        "ending",
+        "at",
+        "last_at",
+    }
+
+
+def test_a_run_whose_error_holds_a_lone_surrogate_comes_back():
+    run = replace(RUN, error="no \ud800")
+    assert decode_run(encode_run(run)) == run
+
+
+@pytest.mark.parametrize(
+    "blob", [b"[]", b"{}", b'{"number":1,"trigger":"dice"}', b'{"trigger":"ttl","ending":"failed"}']
+)
+def test_what_is_no_run_is_refused(blob):
+    with pytest.raises(ValueError):  # noqa: PT011 — the words are for the log
+        decode_run(blob)
+
+
+def test_a_streak_of_a_kind_that_this_version_does_not_know_ends():
+    document = orjson.loads(encode_state(FULL))
+    document["streak"]["ending"] = "sung"
+    assert decode_state("card", orjson.dumps(document)).streak == Streak(number=7)
+
+
+def test_a_streak_that_is_none_is_left_out():
+    document = orjson.loads(encode_state(FULL))
+    document["streak"] = 5
+    assert decode_state("card", orjson.dumps(document)).streak is None
