@@ -38,15 +38,37 @@ class Entry:
         self, binding: Binding, template: Template, state: BindingState, received: int = 0
     ) -> None:
         self.view = View(binding=binding, state=state)
-        self.template = template
         self.received = received
+        self.configured = ""
+        self._configure(template)
+
+    def _configure(self, template: Template) -> None:
+        """Take note of what the view's binding and its template make of the image."""
+        binding, state = self.view.binding, self.view.state
+        self.template = template
         self.mapping_fingerprint = mapping_fingerprint(binding, template)
-        self.configured = configured_fingerprint(binding, template, self.mapping_fingerprint)
-        self.drawn = (
-            bool(state.render_fingerprint)
-            and state.attempted == self.configured
-            and not state.error_count
+        before, self.configured = (
+            self.configured,
+            configured_fingerprint(binding, template, self.mapping_fingerprint),
         )
+        if self.configured != before:
+            self.drawn = (
+                bool(state.render_fingerprint)
+                and state.attempted == self.configured
+                and not state.error_count
+            )
+
+    def reconfigure(self, binding: Binding, template: Template) -> None:
+        """Work with another definition of the same binding from now on; what is known stays.
+
+        A run under way goes on with the old one, and must not take its image for one of the new.
+        """
+        self.relocate(binding)
+        self._configure(template)
+
+    def relocate(self, binding: Binding) -> None:
+        """Take over a definition that says the same in another place."""
+        self.view = View(binding=binding, state=self.view.state)
 
     @property
     def binding(self) -> Binding:
@@ -137,3 +159,13 @@ class Catalogue:
                 binding, templates[binding.template_id], state, received.get(uid, 0)
             )
         return sorted(states)
+
+    def change(self, add: Iterable[Entry] = (), remove: Iterable[str] = ()) -> None:
+        """Let bindings come and go; whoever goes through all of them just now is not disturbed."""
+        entries = self._entries.copy()
+        for uid in remove:
+            entries.pop(uid, None)
+        new = {entry.binding.uid: entry for entry in add}
+        if new:
+            entries = dict(sorted({**entries, **new}.items()))
+        self._entries = entries

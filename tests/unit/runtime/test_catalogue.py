@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from repaintd.core.binding import PolicyType, RefreshPolicy, SourceConfig
+from repaintd.core.binding import Origin, PolicyType, RefreshPolicy, SourceConfig
 from repaintd.core.fingerprint import configured_fingerprint, render_fingerprint
 from repaintd.core.mapping import mapping_fingerprint
 from repaintd.core.schedule import NEVER
 from repaintd.core.state import BindingState, StoredImage, Trigger
 from repaintd.core.view import View
-from repaintd.runtime.catalogue import Catalogue
+from repaintd.runtime.catalogue import Catalogue, Entry
 from repaintd.runtime.resumption import first_due, trigger_of
 from repaintd.testing import sample_binding, sample_template
 
@@ -229,3 +229,56 @@ def test_a_trigger_that_a_run_has_seen_is_owed_nothing():
     found = entry(state=drawn(triggers_taken=5), received=5)
     assert not found.pending
     assert first_due(found, NOW, 1).reason == "policy"
+
+
+def test_a_reconfigured_binding_keeps_what_is_known_and_is_outdated():
+    found = entry(state=drawn(sequence=7), received=3)
+    assert found.drawn
+    found.reconfigure(sample_binding(mapping={"title": "name"}), sample_template())
+    assert found.outdated
+    assert not found.drawn
+    assert (found.state.sequence, found.received) == (7, 3)
+    assert found.state.next_due_at == NOW + 200
+
+
+def test_a_new_name_leaves_an_image_as_drawn_as_it_was():
+    found = entry(state=drawn())
+    found.reconfigure(sample_binding(name="Another"), sample_template())
+    assert found.drawn
+    assert not found.outdated
+    assert found.binding.name == "Another"
+    found.forget_image()
+    found.reconfigure(sample_binding(name="A third"), sample_template())
+    assert not found.drawn
+
+
+def test_a_change_that_is_taken_back_before_a_run_saw_it_leaves_the_image_drawn():
+    found = entry(state=drawn())
+    found.reconfigure(sample_binding(), sample_template(fingerprint="template-2"))
+    assert not found.drawn
+    found.reconfigure(sample_binding(), sample_template())
+    assert found.drawn
+    assert not found.outdated
+
+
+def test_a_definition_that_only_moved_changes_nothing_else():
+    found = entry(state=drawn())
+    fingerprint, state = found.configured, found.state
+    moved = sample_binding(origin=Origin(file="bindings/b.yaml", line=7))
+    found.relocate(moved)
+    assert found.binding is moved
+    assert (found.configured, found.state) == (fingerprint, state)
+
+
+def test_bindings_come_and_go_in_their_order_while_somebody_looks():
+    catalogue = Catalogue()
+    bindings = {uid: sample_binding(uid=uid) for uid in ("b", "d")}
+    catalogue.load(bindings, {"plain": sample_template()}, {}, NOW)
+    looking, kept = iter(catalogue.entries()), catalogue.entry("d")
+    next(looking)
+    new = Entry(sample_binding(uid="c"), sample_template(), BindingState(uid="c"))
+    catalogue.change(add=[new], remove=["b", "ghost"])
+    assert [each.binding.uid for each in looking] == ["d"]
+    assert [view.binding.uid for view in catalogue.all()] == ["c", "d"]
+    assert catalogue.entry("d") is kept
+    assert catalogue.get("b") is None
