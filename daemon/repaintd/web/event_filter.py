@@ -34,6 +34,11 @@ class EventFilter:
         names = (_named(text) for text in query.getall("event", ()))
         return cls(frozenset(query.getall("binding", ())), frozenset().union(*names))
 
+    @property
+    def everything(self) -> bool:
+        """Whether all is wanted."""
+        return not self.bindings and not self.names
+
     def __call__(self, event: StoredEvent) -> bool:
         """Whether it is wanted."""
         return (not self.bindings or event.uid in self.bindings) and (

@@ -87,7 +87,7 @@ class EventStream:
         return response
 
     async def _tell(self, pen: _Pen, start: Start) -> None:
-        await pen.write(sse.GREETING + start.message)
+        await pen.write(sse.greeting(start.at) + start.message)
         position, last, gapless = start.position, "", start.gapless
         while start.end is None or position < start.end:
             latest = self._events.latest

@@ -42,14 +42,15 @@ class EventStreams:
         connection = cast("Connection", request.protocol)  # the listener makes no other
         if events is None or self._closing:
             raise later("Events are not told just now.")
-        stream = EventStream(events, EventFilter.of(request.query), connection)
+        wanted = EventFilter.of(request.query)
+        stream = EventStream(events, wanted, connection)
         if len(self._open) >= connection.limits.streams:
             raise later("Too many clients listen to events.", _BUSY_SECONDS)
         self._open.add(stream)
         metrics = self._surface.metrics
         metrics.stream_opened()
         try:
-            return await stream.run(request, await start_of(request, events))
+            return await stream.run(request, await start_of(request, events, wanted))
         finally:
             self._open.discard(stream)
             metrics.stream_closed(dropped=connection.stalled)

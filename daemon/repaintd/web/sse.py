@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from repaintd.core.event import StoredEvent
 
 MEDIA_TYPE: Final = "text/event-stream"
-GREETING: Final = b"retry: 2000\n\n"
+_GREETING: Final = b"retry: 2000\n\n"
 """Milliseconds until a client comes back that lost its connection."""
 HEARTBEAT: Final = b":\n\n"
 RESET: Final = "reset"
@@ -24,6 +24,11 @@ def frame(event_id: str, name: str, body: bytes) -> bytes:
         body = b"\ndata: ".join(body.splitlines())
     lead = b"id: %b\n" % event_id.encode() if event_id else b""
     return b"%bevent: %b\ndata: %b\n\n" % (lead, name.encode(), body)
+
+
+def greeting(at: str) -> bytes:
+    """What begins a stream; a client that loses it at once comes back to the event *at*, if any."""
+    return b"id: %b\n%b" % (at.encode(), _GREETING) if at else _GREETING
 
 
 def reset(at: str, last_event_id: str, reason: str) -> bytes:

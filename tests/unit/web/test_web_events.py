@@ -147,6 +147,44 @@ async def test_a_client_can_begin_with_the_latest_events(house, client):
         assert await reader.ids(3) == ["evt_3", "evt_4", "evt_5"]  # more are not kept: no reset
 
 
+async def test_the_latest_events_are_counted_of_those_that_are_wanted(house, client):
+    for number in range(1, 1301):
+        await house.events.add(uid="rare" if number % 400 == 0 else "card")
+
+    async def ids(query):
+        async with listening(client, f"?follow=false&{query}") as reader:
+            lines = (await reader.rest()).decode().splitlines()
+            return [line[8:] for line in lines if line.startswith("id: ")]
+
+    assert await ids("last=2&binding=rare") == ["800", "1200"]
+    assert await ids("last=3&binding=rare") == ["400", "800", "1200"]
+    assert await ids("last=4&binding=rare") == ["400", "800", "1200"]
+    assert await ids("last=0&binding=rare") == []
+    assert await ids("last=9&binding=nobody") == []
+    del house.events.kept[:600]  # not kept any more: no reset
+    assert await ids("last=9&binding=rare") == ["800", "1200"]
+    house.events.kept.clear()
+    assert await ids("last=9&binding=rare") == []
+
+
+async def test_who_loses_the_stream_before_anything_happened_knows_where_to_go_on(house, client):
+    for _ in range(3):
+        await house.events.add()
+
+    for query, known in (("", "evt_3"), ("?last=2", "evt_1"), ("?last=3", ""), ("?last=9", "")):
+        async with client.get(f"/events{query}", headers=KEY) as response:
+            assert (await Reader(response).next()) == Message(id=known, retry="2000")
+
+
+async def test_a_browser_that_comes_back_repeats_its_url_and_the_header_wins(house, client):
+    for _ in range(5):
+        await house.events.add()
+
+    query, header = "?last=4&follow=false&binding=card", {"Last-Event-ID": "evt_4"}
+    async with listening(client, query, **header) as reader:
+        assert (await reader.rest()).count(b"\nevent: ") == 1
+
+
 async def test_a_client_that_does_not_follow_gets_what_there_is_and_the_end(house, client):
     for _ in range(60):
         await house.events.add()
@@ -191,6 +229,8 @@ async def test_events_are_filtered_by_binding_and_by_name(house, client):
         ("event=nothing.*&event=binding.failed", "event"),
         ("last=-1", "last"),
         ("last=1001", "last"),
+        ("last=", "last"),
+        ("last=3&since=evt_1", "last"),
         ("follow=perhaps", "follow"),
     ],
 )

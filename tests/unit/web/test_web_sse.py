@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from repaintd.core.event import StoredEvent
-from repaintd.web.sse import frame, pieces, reset
+from repaintd.web.sse import frame, greeting, pieces, reset
 
 
 def event(number, size=10):
@@ -34,6 +34,11 @@ def test_a_body_of_several_lines_stays_one_message(line_end):
 
 def test_without_an_id_a_client_keeps_the_one_it_has():
     assert frame("", "n", b"a") == b"event: n\ndata: a\n\n"
+
+
+def test_the_greeting_names_the_place_in_the_same_message():
+    assert greeting("") == b"retry: 2000\n\n"
+    assert greeting("evt_1") == b"id: evt_1\nretry: 2000\n\n"
 
 
 def test_a_reset_says_behind_what_something_may_be_missing():
