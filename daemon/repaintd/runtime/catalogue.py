@@ -104,6 +104,11 @@ class Entry:
             return  # after most starts nothing moves
         self.state = replace(self.state, next_due_at=due.at, due_reason=due.reason)
 
+    def replan(self, due: Due | None) -> None:
+        """The same, but for None: then what was planned stands."""
+        if due is not None:
+            self.plan(due)
+
     def forget_image(self) -> None:
         """The stable file is gone: draw it again."""
         self.state = replace(self.state, render_fingerprint="")

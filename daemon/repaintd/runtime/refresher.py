@@ -13,6 +13,7 @@ from repaintd.core.fetch import NO_HINTS, NotModified
 from repaintd.core.pipeline import Work, draw_default, refresh
 from repaintd.core.status import image_url
 from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
+from repaintd.runtime.reload_due import due_when_changed
 
 if TYPE_CHECKING:
     from repaintd.core.event import Event
@@ -66,13 +67,28 @@ class Refresher:
         entry = self._catalogue.entry(uid)
         if entry is None:
             return None
+        before = entry.binding, entry.configured
         try:
             self._metrics.observe_refresh_lag(lag)
             await self._run(entry, trigger)
         except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
             self._log.exception("refresh broke; please report this", binding=uid)
             self._put_off(entry, f"internal error: {type(error).__name__}", "internal")
-        return entry.state.next_due_at if self._catalogue.entry(uid) is entry else None
+        if not self._is_current(entry):
+            return None
+        if (entry.binding, entry.configured) != before:  # the run was one of an old definition
+            entry.replan(due_when_changed(entry, before[0], self._clock.now()))
+        return entry.state.next_due_at
+
+    def _is_current(self, entry: Entry) -> bool:
+        """Whether the binding is still configured: nothing is written of one that is gone."""
+        return self._catalogue.entry(entry.binding.uid) is entry
+
+    def forget(self, uid: str) -> None:
+        """Let nobody wait any more for the first image of a binding that is gone."""
+        waiting = self._first_images.pop(uid, None)
+        if waiting is not None:
+            waiting.set()
 
     async def _run(self, entry: Entry, trigger: Trigger) -> None:
         now = self._clock.now()
@@ -131,7 +147,8 @@ class Refresher:
         self._count(work.binding.uid, outcome)
         if not await self._record(entry, settled):
             return
-        entry.drawn = entry.drawn or outcome.mapped is not None
+        if outcome.mapped is not None and work.configured == entry.configured:
+            entry.drawn = True
         if work.state.error_count and not entry.state.error_count:
             self._recovered(work)
         if outcome.image is not None:
@@ -141,6 +158,8 @@ class Refresher:
 
     def _not_modified(self, entry: Entry, work: Work, result: NotModified) -> None:
         """The short way for what happens most: the source says 304, and the image is current."""
+        if not self._is_current(entry):
+            return
         now = self._clock.now()
         due = schedule.after_success(work.binding, now, result.hints)
         entry.state = health.after_not_modified(work, result, due, now)
@@ -195,7 +214,7 @@ class Refresher:
             self._metrics.tally(work.binding.uid).renders_error += 1
         self._log_failure(work, failure, settled)
         await self._record(entry, settled)
-        if work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
+        if self._is_current(entry) and work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
             await self._draw_default(entry, work)
 
     def _log_failure(self, work: Work, failure: RefreshFailed, settled: health.Settled) -> None:
@@ -218,6 +237,8 @@ class Refresher:
         Where the database refuses, the old state stands: the next run finds the same difference
         again, so no event is lost; only the due time moves, in memory.
         """
+        if not self._is_current(entry):
+            return False
         event = settled.event
         if event is None:
             entry.state = settled.state
@@ -243,6 +264,8 @@ class Refresher:
 
     def _put_off(self, entry: Entry, error: str, reason: str) -> None:
         """Try again later, in memory only: nothing of the run is on record."""
+        if not self._is_current(entry):
+            return
         before, now = entry.state, self._clock.now()
         failures = before.error_count + 1
         due = schedule.after_failure(entry.binding, now, failures, random.random())  # noqa: S311
@@ -272,8 +295,9 @@ class Refresher:
             say = self._log.debug if work.state.error_count else self._log.warning
             say("default image not drawn", binding=work.binding.uid, error=str(failure))
             return
-        entry.state = replace(entry.state, default_image=fingerprint)
-        self._store.note(entry.state)
+        if self._is_current(entry):
+            entry.state = replace(entry.state, default_image=fingerprint)
+            self._store.note(entry.state)
 
 
 def _due(work: Work, outcome: Outcome, now: float) -> schedule.Due:

@@ -39,12 +39,12 @@ def _due_by_time(entry: Entry, now: float, count: int) -> schedule.Due:
     if state.next_due_at is None or not (state.error_count or schedule.polls(binding)):
         return schedule.after_success(binding, now)
     # later than it can be: saved under another policy, or by a clock that ran ahead
-    if not now < state.next_due_at <= now + _farthest(binding, state):
+    if not now < state.next_due_at <= now + farthest(binding, state):
         return schedule.soon(binding.uid, now, window, state.due_reason)
     return schedule.Due(state.next_due_at, state.due_reason)
 
 
-def _farthest(binding: Binding, state: BindingState) -> float:
+def farthest(binding: Binding, state: BindingState) -> float:
     """Seconds that a due time of this reason can lie ahead."""
     ttl = float(binding.refresh.ttl_seconds)
     if state.due_reason == "cache_control" and binding.refresh.type is PolicyType.ETAG:

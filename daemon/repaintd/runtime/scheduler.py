@@ -138,6 +138,25 @@ class Scheduler:
         if task is not None:
             task.cancel()
 
+    def is_running(self, uid: str) -> bool:
+        """Whether a run of *uid* is under way."""
+        return uid in self._running
+
+    async def stop(self, uid: str, deadline: float) -> bool:
+        """Forget *uid*, and interrupt its run.
+
+        Returns:
+            False when the run has not ended after *deadline* seconds.
+        """
+        self.remove(uid)
+        task = self._running.get(uid)
+        if task is None:
+            return True
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=deadline)
+        self.remove(uid)  # a trigger may have come meanwhile
+        return bool(done)
+
     @property
     def running(self) -> int:
         """How many refreshes are under way."""
