@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 from repaintd.config.configuration import Configuration
-from repaintd.config.load import load_configuration, secret_resolver
+from repaintd.config.load import load_configuration
+from repaintd.config.loader import Loader
 from repaintd.config.problem import Problem, TemplateProblem
 from repaintd.config.schema import WHICH, json_schema
-from repaintd.config.secrets import Reference, ReferenceRefused, SecretResolver, references
+from repaintd.config.secrets import (
+    Reference,
+    ReferenceRefused,
+    SecretResolver,
+    references,
+    secret_resolver,
+)
 from repaintd.config.settings import (
     EgressSettings,
     OutputSettings,
@@ -30,6 +37,7 @@ __all__ = [
     "Configuration",
     "ConfigurationError",
     "EgressSettings",
+    "Loader",
     "OutputSettings",
     "Problem",
     "Reference",

@@ -10,6 +10,8 @@ from repaintd.config.problem import Problem
 from repaintd.core.template import Asset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from repaintd.config.files import Entry, Tree
     from repaintd.config.problem import Report
 
@@ -43,34 +45,42 @@ _UNKNOWN: Final = "application/octet-stream"
 class AssetReader:
     """Reads the folders of one load, which share a limit."""
 
-    def __init__(self, tree: Tree, report: Report) -> None:
+    def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._report = report
         self._total = 0
 
-    def read(self, folder: Entry) -> dict[str, Asset]:
-        """Every asset by its path in *folder*; the report says which could not be had."""
+    def afford(self, size: int) -> bool:
+        """Count a folder that need not be read again; False if it must, to say what is too much."""
+        if self._total + size > limits.TEMPLATES_TOTAL_BYTES:
+            return False
+        self._total += size
+        return True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the limit is passed."""
+        return self._total > limits.TEMPLATES_TOTAL_BYTES
+
+    def read(self, folder: Entry, report: Report, known: Mapping[str, Asset]) -> dict[str, Asset]:
+        """Every asset by its path in *folder*; the report says which could not be had.
+
+        Those that are the same in *known* are the same objects.
+        """
         assets: dict[str, Asset] = {}
         size = 0
-        for entry in self._tree.walk(folder, self._report):
+        for entry in self._tree.walk(folder, report):
             name = entry.relative.removeprefix(f"{folder.relative}/")
-            body = None if name in {MARKUP, SETTINGS} else self._body(entry)
+            body = None if name in {MARKUP, SETTINGS} else _body(entry, report)
             if body is None:
                 continue
-            assets[name] = Asset(media_type=media_type(name), body=body)
+            asset = Asset(media_type=media_type(name), body=body)
+            assets[name] = known[name] if known.get(name) == asset else asset
             size += len(body)
             excess = self._excess(len(body), len(assets), size)
             if excess:
-                self._report.add(Problem(file=entry.relative, message=f"{excess}; remove some"))
+                report.add(Problem(file=entry.relative, message=f"{excess}; remove some"))
                 break
         return assets
-
-    def _body(self, entry: Entry) -> bytes | None:
-        try:
-            return read_file(entry.real, limits.TEMPLATE_ASSET_BYTES)
-        except FileRefused as refused:
-            self._report.add(Problem(file=entry.relative, message=str(refused)))
-            return None
 
     def _excess(self, added: int, count: int, size: int) -> str:
         self._total += added
@@ -81,6 +91,14 @@ class AssetReader:
         if self._total > limits.TEMPLATES_TOTAL_BYTES:
             return f"brings all templates to more than {limits.TEMPLATES_TOTAL_BYTES:,} bytes"
         return ""
+
+
+def _body(entry: Entry, report: Report) -> bytes | None:
+    try:
+        return read_file(entry.real, limits.TEMPLATE_ASSET_BYTES)
+    except FileRefused as refused:
+        report.add(Problem(file=entry.relative, message=str(refused)))
+        return None
 
 
 def media_type(name: str) -> str:

@@ -11,7 +11,8 @@ from repaintd.config.wording import did_you_mean
 from repaintd.core.mapping import PathSyntaxError, compile_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from repaintd.config.document import Document
     from repaintd.config.problem import Path, Problem
@@ -26,6 +27,8 @@ _UNREACHED: Final = "waits for triggers, but without `webhook:` none is let in; 
 class Rules:
     """What holds for all bindings of one load.
 
+    Equal rules judge a file the same, if `judges_like` says so of the templates too.
+
     Attributes:
         source_specs: spec model by `dataSource.type`.
         templates: ids of all template folders, of broken ones too.
@@ -34,9 +37,18 @@ class Rules:
     """
 
     source_specs: Mapping[str, type[SourceSpec]]
-    templates: Collection[str]
+    templates: AbstractSet[str] = field(compare=False)
     min_ttl_seconds: int
-    sound_paths: set[str] = field(default_factory=set)
+    sound_paths: set[str] = field(default_factory=set, compare=False)
+
+    def judges_like(self, other: Rules, named: AbstractSet[str]) -> bool:
+        """Whether a file that names these templates has the same problems by *other*."""
+        if self is other:
+            return True
+        known = self.templates == other.templates or (
+            named <= self.templates and named <= other.templates
+        )  # where one is missing, the message tells of the others
+        return known and self == other
 
 
 def check_binding(

@@ -66,7 +66,7 @@ class Report:
 
     def add(self, problem: Problem) -> None:
         """Keep *problem*, unless its place is settled."""
-        if _place(problem) in self._settled:
+        if self._settled and self.settles(problem):
             return
         if len(self._problems) < limits.PROBLEMS:
             self._problems.append(problem)
@@ -78,11 +78,23 @@ class Report:
         for problem in problems:
             self.add(problem)
 
+    def adopt(self, other: Report) -> None:
+        """Keep all that *other* found in a file of its own."""
+        self.extend(other._problems)
+        self._dropped = self._dropped or other._dropped
+
     def settle(self, problems: Iterable[Problem]) -> None:
         """Keep each, and no other at the same place: whatever else is said of it only follows."""
         for problem in problems:
             self.add(problem)
             self._settled.add(_place(problem))
+
+    def settles(self, problem: Problem) -> bool:
+        """Whether all is said of the place of *problem*."""
+        return _place(problem) in self._settled
+
+    def __len__(self) -> int:
+        return len(self._problems)
 
     @property
     def failed(self) -> bool:

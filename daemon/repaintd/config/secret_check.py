@@ -11,29 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from repaintd.config.document import Document
+    from repaintd.config.part import Site
     from repaintd.config.problem import Path, Report
 
 
 class SecretCheck:
-    """Looks at every text that is resolved at use; each absent secret is told once."""
+    """Looks at the texts of one file that are resolved at use.
 
-    def __init__(self, resolver: SecretResolver, report: Report) -> None:
-        self._resolver = resolver
+    Attributes:
+        uses: the references found, each where it stands first.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.uses: dict[Reference, Path] = {}
         self._report = report
-        self._seen: set[Reference] = set()
 
     def check(self, document: Document, path: Path, value: Any) -> None:
-        """Report what is wrong or absent in the texts of *value*, which stands at *path*."""
+        """Note the references in the texts of *value*, which stands at *path*."""
         if not document.may_refer:
             return
         for place, text in _texts(path, value):
             try:
-                found = references(text)
+                for reference in references(text):
+                    self.uses.setdefault(reference, place)
             except ReferenceRefused as refused:
                 self._report.add(document.problem(place, str(refused)))
-                continue
-            for reference in found:
-                self._check_value(document, place, reference)
 
     def clear_text(self, document: Document, path: Path, value: Any) -> None:
         """Warn of a secret, or of each in a list, that stands in the file itself."""
@@ -44,15 +46,26 @@ class SecretCheck:
             message = "is a secret in clear text; keep it elsewhere, as ${credential:name} or such"
             self._report.add(document.problem(path, message, severity="warning"))
 
-    def _check_value(self, document: Document, place: Path, reference: Reference) -> None:
-        if reference in self._seen:
-            return
-        self._seen.add(reference)
-        try:
-            self._resolver.value(reference)
-        except SecretUnavailable as unavailable:
-            message = f"{unavailable}; what uses it fails until then"
-            self._report.add(document.problem(place, message, severity="warning"))
+
+class SecretValues:
+    """Looks at each load anew whether there is a value; each absent secret is told once."""
+
+    def __init__(self, resolver: SecretResolver, report: Report) -> None:
+        self._resolver = resolver
+        self._report = report
+        self._seen: set[Reference] = set()
+
+    def check(self, site: Site[object]) -> None:
+        """Warn of the secrets without value that the file is the first to use."""
+        for reference, place in site.part.uses.items():
+            if reference in self._seen:
+                continue
+            self._seen.add(reference)
+            try:
+                self._resolver.value(reference)
+            except SecretUnavailable as unavailable:
+                message = f"{unavailable}; what uses it fails until then"
+                site.note(self._report, place, message, "warning")
 
 
 def _texts(path: Path, value: Any) -> Iterator[tuple[Path, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from repaintd.config import limits
@@ -19,7 +20,6 @@ from repaintd.errors import SecretUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 Kind = Literal["env", "file", "credential"]
 
@@ -99,6 +99,12 @@ class SecretResolver:
                 f"{reference} has no value: the variable is {what}; set it for the daemon"
             )
         return value
+
+
+def secret_resolver(environ: Mapping[str, str]) -> SecretResolver:
+    """Resolves references by *environ*, credentials in systemd's $CREDENTIALS_DIRECTORY."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    return SecretResolver(environ, Path(directory) if directory else None)
 
 
 def references(text: str) -> tuple[Reference, ...]:

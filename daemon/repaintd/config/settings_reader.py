@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from repaintd.config.document import Document
-    from repaintd.config.files import Tree
+    from repaintd.config.files import Entry, Tree
     from repaintd.config.problem import Path, Report
     from repaintd.config.secret_check import SecretCheck
-    from repaintd.config.yaml_files import YamlFiles
     from repaintd.plugin import SpecModel
 
 FILE: Final = "repaintd.yaml"
@@ -26,7 +25,7 @@ _MISNAMED: Final = "repaintd.yml"
 
 
 class SettingsReader:
-    """Reads the one settings file."""
+    """Reads the one settings file; the report says what is wrong with it."""
 
     def __init__(
         self, models: Mapping[str, type[SpecModel]], report: Report, secrets: SecretCheck
@@ -35,16 +34,8 @@ class SettingsReader:
         self._report = report
         self._secrets = secrets
 
-    def read(self, tree: Tree, files: YamlFiles) -> Settings:
-        """The settings; the defaults where the file is absent, or where the report has errors."""
-        try:
-            entry = tree.entry(FILE)
-        except FileRefused as refused:
-            self._report.add(Problem(file=FILE, message=str(refused)))
-            return Settings()
-        if tree.holds(_MISNAMED):
-            self._report.add(unread(_MISNAMED))
-        document = None if entry is None else files.read(entry)
+    def read(self, document: Document | None) -> Settings:
+        """The settings; the defaults where there are none, or where the report has errors."""
         if document is None or document.value is None:
             return self._with_plugins(Settings(), {})
         settings = self._settings(document)
@@ -117,6 +108,18 @@ class SettingsReader:
             refusal = settings.target_refusal(subscription.target_url)
             if refusal is not None:
                 self._report.add(document.problem(("webhooks", index, "targetUrl"), refusal))
+
+
+def settings_entry(tree: Tree, report: Report) -> Entry | None:
+    """The settings file, None where there is none to read."""
+    try:
+        entry = tree.entry(FILE)
+    except FileRefused as refused:
+        report.add(Problem(file=FILE, message=str(refused)))
+        return None
+    if tree.holds(_MISNAMED):
+        report.add(unread(_MISNAMED))
+    return entry
 
 
 def _refresh(raw: Any) -> RefreshSettings:

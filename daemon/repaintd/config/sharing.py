@@ -32,6 +32,9 @@ class Shared:
     min_ttl_seconds: int = 1
     _first: dict[Hashable, Any] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self._first)
+
     def text(self, value: str) -> str:
         """The first text that equals *value*."""
         first: str = self._first.setdefault(value, value)

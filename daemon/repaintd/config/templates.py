@@ -1,36 +1,69 @@
-"""`templates/<templateId>/` → templates: markup, settings, assets, fingerprint."""
+"""`templates/` → templates; folders that an earlier load has read are not read again."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
-
-from pydantic import ValidationError
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from repaintd.config import limits
-from repaintd.config.assets import MARKUP, SETTINGS, AssetReader
-from repaintd.config.decoding import decode
-from repaintd.config.files import Entry, FileRefused, Tree, read_file
-from repaintd.config.problem import Problem, TemplateProblem, unread
-from repaintd.config.template_model import TemplateModel, VariableModel
-from repaintd.config.texts import TEMPLATE_ID_PATTERN
-from repaintd.config.wording import problems_of
-from repaintd.core.binding import Origin
-from repaintd.core.fingerprint import digest
-from repaintd.core.template import MISSING, Asset, Template, Variable
+from repaintd.config.assets import AssetReader
+from repaintd.config.files import Entry, FileRefused
+from repaintd.config.problem import Problem, Report, TemplateProblem
+from repaintd.config.stamps import stamp_of
+from repaintd.config.template_folder import TemplateFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from repaintd.config.problem import Report
-    from repaintd.config.yaml_files import YamlFiles
+    from repaintd.config.run import Run
+    from repaintd.config.stamps import Stamp
+    from repaintd.config.yaml_files import Cost
+    from repaintd.core.template import Asset, Template
 
     CheckTemplates = Callable[[Sequence[Template]], Sequence[Sequence[TemplateProblem]]]
 
 _FOLDER: Final = "templates"
-_ID: Final = re.compile(TEMPLATE_ID_PATTERN.removesuffix("$"))
-_MISNAMED: Final = "template.yml"
-_DEFAULTS: Final = TemplateModel()
+_NO_ASSETS: Final[Mapping[str, Asset]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPart:
+    """What one template folder gave.
+
+    Attributes:
+        stamps: of all its files; None where they told nothing.
+        cost: of its YAML.
+        size: of its assets.
+        report: the problems of its files.
+        findings: of the template engine.
+    """
+
+    stamps: Mapping[str, Stamp] | None
+    cost: Cost
+    size: int
+    report: Report
+    template: Template | None
+    findings: tuple[Problem, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCache:
+    """The folders of the latest load, and of the latest that succeeded."""
+
+    latest: dict[str, FolderPart] = field(default_factory=dict)
+    sound: dict[str, FolderPart] = field(default_factory=dict)
+
+    def known(self, folder: Entry) -> list[FolderPart]:
+        """What earlier loads made of the folder."""
+        parts = (self.latest.get(folder.relative), self.sound.get(folder.relative))
+        return [each for each in parts if each is not None]
+
+    def end(self, found: Mapping[str, FolderPart], *, succeeded: bool) -> None:
+        """Forget what the load has not met, unless it failed."""
+        for kept in (self.latest, self.sound) if succeeded else (self.latest,):
+            kept.clear()
+            kept.update(found)
 
 
 class TemplateReader:
@@ -38,130 +71,107 @@ class TemplateReader:
 
     Attributes:
         ids: names of all folders seen, of broken ones too: whoever names one is not to blame.
+        parts: what each folder gave, to be remembered.
     """
 
-    def __init__(
-        self, tree: Tree, files: YamlFiles, report: Report, check: CheckTemplates | None
-    ) -> None:
-        self.ids: set[str] = set()
-        self._tree = tree
-        self._files = files
-        self._report = report
+    def __init__(self, run: Run, check: CheckTemplates | None, cache: TemplateCache) -> None:
+        self.ids: frozenset[str] = frozenset()
+        self.parts: dict[str, FolderPart] = {}
+        self._run = run
+        self._tree, self._files, self._report = run.tree, run.files, run.report
         self._check = check
-        self._assets = AssetReader(tree, report)
+        self._cache = cache
+        self._assets = AssetReader(run.tree)
 
     def read(self) -> dict[str, Template]:
         """The sound templates by id; the report says what is wrong with the others."""
-        try:
-            root = self._tree.entry(_FOLDER)
-        except FileRefused as refused:
-            self._report.add(Problem(file=_FOLDER, message=str(refused)))
-            return {}
-        if root is None:
-            return {}
-        folders = [
-            entry for entry, is_folder in self._tree.listing(root, self._report) if is_folder
-        ]
-        self.ids = {folder.name for folder in folders}
+        folders = self._folders()
+        self.ids = frozenset(folder.name for folder in folders)
         if len(folders) > limits.TEMPLATES:
             message = f"holds more than {limits.TEMPLATES:,} folders; remove some"
             self._report.add(Problem(file=_FOLDER, message=message))
             return {}
-        found = [self._template(folder) for folder in folders]
-        templates = [template for template in found if template is not None]
-        if self._check is not None and templates:
-            for template, problems in zip(templates, self._check(templates), strict=True):
-                self._report.extend(_engine_problems(template, problems))
-        return {template.id: template for template in templates}
+        parts = self._checked({folder.relative: self._part(folder) for folder in folders})
+        problems = 0
+        for relative, part in parts.items():
+            self._report.adopt(part.report)
+            self._report.extend(part.findings or ())
+            problems += len(part.report) + len(part.findings or ())
+            if problems <= limits.PROBLEMS and not self._files.exhausted:
+                self.parts[relative] = part
+        found = (part.template for part in parts.values())
+        return {template.id: template for template in found if template is not None}
 
-    def _template(self, folder: Entry) -> Template | None:
-        if not _ID.fullmatch(folder.name):
-            message = f"is no template id: it must match {TEMPLATE_ID_PATTERN}; rename the folder"
-            self._report.add(Problem(file=folder.relative, message=message))
-            return None
-        markup = self._markup(folder)
-        settings = self._settings(folder)
-        assets = self._assets.read(folder)
-        if _MISNAMED in assets:
-            self._report.add(unread(f"{folder.relative}/{_MISNAMED}"))
-        if markup is None or settings is None:
-            return None
-        return _build(folder, markup, settings, assets)
-
-    def _markup(self, folder: Entry) -> str | None:
-        relative = f"{folder.relative}/{MARKUP}"
+    def _folders(self) -> list[Entry]:
         try:
-            entry = self._tree.entry(relative)
-            if entry is None:
-                self._report.add(Problem(file=folder.relative, message=f"has no {MARKUP}; add it"))
+            root = self._tree.entry(_FOLDER)
+        except FileRefused as refused:
+            self._report.add(Problem(file=_FOLDER, message=str(refused)))
+            return []
+        listing = [] if root is None else self._tree.listing(root, self._report)
+        return [entry for entry, is_folder in listing if is_folder]
+
+    def _part(self, folder: Entry) -> FolderPart:
+        stamps, known = self._stamps(folder), self._cache.known(folder)
+        if stamps is not None:
+            for part in known:
+                if part.stamps == stamps and self._affords(part):
+                    return part
+        return self._read_folder(folder, stamps, known)
+
+    def _affords(self, part: FolderPart) -> bool:
+        return self._assets.afford(part.size) and self._files.afford(part.cost)
+
+    def _stamps(self, folder: Entry) -> dict[str, Stamp] | None:
+        """The stamps of all files in *folder*; None where one of them tells nothing."""
+        report, found = Report(), {}
+        for entry in self._tree.walk(folder, report):
+            stamp = stamp_of(entry.real, self._run.now_ns)
+            if stamp is None:
                 return None
-            body = read_file(entry.real, limits.TEMPLATE_HTML_BYTES)
-        except FileRefused as refused:
-            self._report.add(Problem(file=relative, message=str(refused)))
-            return None
-        return decode(entry, body, self._report)
+            found[f"{entry.relative}\0{entry.real}"] = stamp
+        return None if len(report) else found
 
-    def _settings(self, folder: Entry) -> TemplateModel | None:
-        relative = f"{folder.relative}/{SETTINGS}"
-        try:
-            entry = self._tree.entry(relative)
-        except FileRefused as refused:
-            self._report.add(Problem(file=relative, message=str(refused)))
-            return None
-        if entry is None:
-            return _DEFAULTS
-        document = self._files.read(entry)
-        if document is None:
-            return None
-        if document.value is None:
-            return _DEFAULTS
-        try:
-            return TemplateModel.model_validate(document.value, by_alias=True, by_name=False)
-        except ValidationError as error:
-            self._report.extend(problems_of(document, error, TemplateModel))
-            return None
+    def _read_folder(
+        self, folder: Entry, stamps: Mapping[str, Stamp] | None, known: Sequence[FolderPart]
+    ) -> FolderPart:
+        report, before = Report(), self._files.spent
+        earlier = [part.template for part in known if part.template is not None]
+        reader = TemplateFolder(self._tree, self._files, self._assets, report)
+        template = reader.read(folder, earlier[0].assets if earlier else _NO_ASSETS)
+        part = FolderPart(
+            stamps=None if self._assets.exhausted else stamps,
+            cost=self._files.spent - before,
+            size=sum(len(each.body) for each in template.assets.values()) if template else 0,
+            report=report,
+            template=template,
+        )
+        for each in known:
+            if each.template is not None and each.template == template:
+                return replace(part, template=each.template, findings=each.findings)
+        return part
 
-
-def _build(
-    folder: Entry, markup: str, settings: TemplateModel, assets: Mapping[str, Asset]
-) -> Template:
-    file = f"{folder.relative}/{MARKUP}"
-    return Template(
-        id=folder.name,
-        name=settings.name or folder.name,
-        engine=settings.engine,
-        markup=markup,
-        width=settings.width,
-        height=settings.height,
-        scale=settings.scale,
-        variables={name: _variable(name, each) for name, each in settings.variables.items()},
-        javascript=settings.javascript,
-        volatile=settings.volatile,
-        strict=settings.strict,
-        transparent=settings.transparent,
-        assets=assets,
-        fingerprint=_fingerprint(markup, settings, assets),
-        path=file,
-        origin=Origin(file=file, line=1),
-    )
+    def _checked(self, parts: Mapping[str, FolderPart]) -> dict[str, FolderPart]:
+        """*parts* with what the engine finds wrong with those that it has not seen yet."""
+        unseen = [
+            part.template
+            for part in parts.values()
+            if part.template is not None and part.findings is None
+        ]
+        if self._check is None or not unseen:
+            return dict(parts)
+        found = dict(zip((template.id for template in unseen), self._check(unseen), strict=True))
+        return {
+            relative: part
+            if part.template is None or part.findings is not None
+            else replace(part, findings=_findings(part.template, found[part.template.id]))
+            for relative, part in parts.items()
+        }
 
 
-def _variable(name: str, model: VariableModel) -> Variable:
-    given: Any = model.default if "default" in model.model_fields_set else MISSING
-    return Variable(name=name, default=given, description=model.description)
-
-
-def _fingerprint(markup: str, settings: TemplateModel, assets: Mapping[str, Asset]) -> str:
-    """Comments in template.yaml do not count; every byte of every other file does."""
-    parts: list[bytes | str] = [markup, settings.model_dump_json()]
-    for name in sorted(assets):
-        parts += [name, assets[name].body]
-    return digest(*parts)
-
-
-def _engine_problems(template: Template, found: Sequence[TemplateProblem]) -> list[Problem]:
+def _findings(template: Template, found: Iterable[TemplateProblem]) -> tuple[Problem, ...]:
     folder = template.path.rpartition("/")[0]
-    return [
+    return tuple(
         Problem(
             file=f"{folder}/{each.file}",
             line=each.line,
@@ -170,4 +180,4 @@ def _engine_problems(template: Template, found: Sequence[TemplateProblem]) -> li
             severity=each.severity,
         )
         for each in found
-    ]
+    )

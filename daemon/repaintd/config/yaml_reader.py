@@ -196,12 +196,18 @@ class _Build:
             return None
         if len(text) <= _SHARED_CHARACTERS:
             self._plain[text] = value
+        else:
+            self._reader.nodes += len(text) // _SHARED_CHARACTERS
         return value
 
     def _text(self, event: Any, text: str) -> str:
         if not text.isascii():
             self._check_characters(event, text)
-        return self._quoted.setdefault(text, text) if len(text) <= _SHARED_CHARACTERS else text
+        if len(text) <= _SHARED_CHARACTERS:
+            return self._quoted.setdefault(text, text)
+        # Aliases of a long text stand for as many values as their text is worth.
+        self._reader.nodes += len(text) // _SHARED_CHARACTERS
+        return text
 
     def _check_characters(self, event: Any, text: str) -> None:
         try:
