@@ -24,7 +24,6 @@ CONNECT_WITHIN: Final = 10.0
 """Seconds from the TCP connection to the broker's answer; the connection itself may take 5."""
 _LEAVE_WITHIN: Final = 0.5
 _STRAGGLE: Final = 6.0
-_QUEUE: Final = 10_000  # messages; what is more is dropped, and commands are all the same
 _CREDENTIALS: Final = (4, 5, 134, 135)  # return codes of MQTT 3.1.1 and their MQTT 5 names
 
 
@@ -39,6 +38,7 @@ async def connection(
     *,
     identifier: str,
     will: aiomqtt.Will | None = None,
+    take: Callable[[aiomqtt.Message], None] | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
     """A client that the broker has accepted.
 
@@ -47,6 +47,8 @@ async def connection(
         secret: resolves references in user name and password.
         identifier: the client id; the broker drops whoever has it already.
         will: what the broker publishes when we are lost.
+        take: is handed every message at once, and neither waits nor fails. So none is queued, and
+            what the broker has retained for 10,000 bindings is read in a second or two.
 
     Raises:
         Unreachable: no connection within some 15 s.
@@ -62,7 +64,7 @@ async def connection(
         keepalive=settings.keep_alive,
         timeout=CONNECT_WITHIN,
         tls_context=await _trust(settings.tls),
-        max_queued_incoming_messages=_QUEUE,
+        queue_type=_handed_to(take or _ignore),
         logger=_silent(),
     )
     await _enter(client, settings)
@@ -77,6 +79,18 @@ def identifier_of(settings: MqttSettings) -> str:
     if settings.client_id is not None:
         return settings.client_id
     return re.sub(r"[^A-Za-z0-9-]+", "-", f"{settings.prefix}-{socket.gethostname()}")[:128]
+
+
+def _handed_to(take: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+    class Handed(asyncio.Queue[aiomqtt.Message]):
+        def put_nowait(self, item: aiomqtt.Message) -> None:
+            take(item)
+
+    return Handed
+
+
+def _ignore(message: aiomqtt.Message) -> None:
+    """Nobody asked for any."""
 
 
 def _silent() -> logging.Logger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,7 +66,7 @@ def discovery_document(view: View, topics: Topics, *, bytes_as: str | None) -> b
             "mf": "repaintd",
             "mdl": view.binding.template_id,
         },
-        "o": {"name": "repaintd", "sw": version("repaintd")},
+        "o": {"name": "repaintd", "sw": _version()},
         "availability_topic": topics.status,
         "qos": 1,
         "cmps": {
@@ -96,6 +97,11 @@ def discovery_document(view: View, topics: Topics, *, bytes_as: str | None) -> b
         },
     }
     return _json(document)
+
+
+@cache  # reads a file
+def _version() -> str:
+    return version("repaintd")
 
 
 def _image(view: View, topics: Topics, bytes_as: str | None) -> dict[str, Any]:

@@ -81,11 +81,15 @@ class Link:
         self._since = None
         will = aiomqtt.Will(self._topics.status, OFFLINE, qos=1, retain=True)
         async with connection(
-            self._settings, self._secret, identifier=identifier_of(self._settings), will=will
+            self._settings,
+            self._secret,
+            identifier=identifier_of(self._settings),
+            will=will,
+            take=lambda message: self._take(session, message),  # none comes before we ask for it
         ) as client:
             session = Session(client, self._topics, self._within)
             # It outlives this block by a moment: it ends with the connection, however that ends.
-            listening = asyncio.create_task(self._listen(session, client), name="mqtt messages")
+            listening = asyncio.create_task(_until_lost(client), name="mqtt messages")
             listening.add_done_callback(partial(_ended, session))
             insisting = asyncio.create_task(self._insist(session), name="mqtt status")
             try:
@@ -103,38 +107,36 @@ class Link:
                 self._metrics.connected.set(0)
 
     async def _introduce(self, session: Session) -> None:
-        """Ask for what is retained first: our own `online`, coming back, marks its end."""
         topics = self._topics
-        wanted = [(topics.status, 1), (topics.commands, 1), (topics.home_assistant, 1)]
-        refused = await session.subscribe([*((topic, 0) for topic in topics.retained), *wanted])
+        refused = await session.subscribe((topics.status, topics.commands, topics.home_assistant))
         if refused:
             self._log.warning(
-                "the MQTT broker lets us not read some topics; commands, or the removal of what an"
-                " earlier run left, will not work: check its access rules",
+                "the MQTT broker does not let us read some topics, so commands will not work:"
+                " check its access rules",
                 topics=refused,
             )
-        await session.publish(topics.status, ONLINE, retain=True)
+        await session.announce()
 
-    async def _listen(self, session: Session, client: aiomqtt.Client) -> None:
-        async for message in client.messages:
-            if message.topic.value != self._topics.status:
-                self._on_message(session, message)
-            elif message.payload == ONLINE and not message.retain:
-                session.settled.set()
-            elif not message.retain:
-                session.contradicted.set()
+    def _take(self, session: Session, message: aiomqtt.Message) -> None:
+        if message.topic.value != self._topics.status:
+            self._on_message(session, message)
+        elif message.retain:
+            return  # what was so before we came
+        elif message.payload == ONLINE:
+            session.echoed.set()
+        else:
+            session.contradicted.set()
 
     async def _insist(self, session: Session) -> None:
         """Say again that we are here, when the broker said otherwise.
 
-        It does so for an old connection of ours that it gave up late. Not done where messages are
-        read: a broker that stops says it too, and that it is gone is read there as well.
+        It does so for an old connection of ours that it gave up late.
         """
         try:
             while True:
                 await session.contradicted.wait()
                 session.contradicted.clear()
-                await session.publish(self._topics.status, ONLINE, retain=True)
+                await session.announce()
         except DeliveryFailed as exc:
             self._log.debug("status was not told again", error=str(exc))
 
@@ -168,6 +170,12 @@ class Link:
     def _lasted(self) -> float:
         now = asyncio.get_running_loop().time()
         return 0.0 if self._since is None else now - self._since
+
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    """The messages are handed over elsewhere; their end tells of the connection's."""
+    async for _ in client.messages:
+        pass
 
 
 def _ended(session: Session, listening: asyncio.Task[None]) -> None:

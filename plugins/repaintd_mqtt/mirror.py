@@ -24,8 +24,10 @@ FRESHNESS: Final = 60.0
 """Seconds between two states of a binding that differ in nothing but times."""
 _FRESH_AT_ONCE: Final = 200  # of them in one round
 _AT_ONCE: Final = 16  # bindings told at a time; brokers commonly take 20 messages in flight
-_SETTLED_WITHIN: Final = 5.0
-_BREATH: Final = 100  # bindings after which others get their turn
+QUIET: Final = 0.3  # seconds without a retained message that mean there are no more
+_ANSWERED_WITHIN: Final = 5.0
+_LEARNT_WITHIN: Final = 60.0  # seconds that the retained messages of one filter may take
+_BREATH: Final = 5  # bindings of each lane after which others get their turn
 
 
 @dataclass(slots=True)
@@ -92,15 +94,38 @@ class Mirror:
                 await session.ended(within=ROUND)
 
     async def _begin(self, session: Session) -> None:
-        if not await session.settle(_SETTLED_WITHIN):
+        await self._learn(session)
+        # What an earlier run left looks like bindings that are gone since.
+        self._shown = {uid: _Shown() for uid in session.uids()}
+        self._next_round = -math.inf
+
+    async def _learn(self, session: Session) -> None:
+        """Ask what is retained already; what we do not learn is told again, or left behind.
+
+        Nothing but silence marks the end: under tens of thousands of messages Mosquitto 2.0 drops
+        some, and the acknowledgements that should follow them as well.
+
+        Raises:
+            DeliveryFailed: the connection was lost.
+        """
+        for topic in self._notices.filters:
+            try:
+                refused = await session.subscribe((topic,), qos=0, within=_ANSWERED_WITHIN)
+            except DeliveryFailed:
+                refused = []
+            if refused:
+                self._log.warning(
+                    "the MQTT broker does not let us read a topic, so what an earlier run left"
+                    " there is not removed: check its access rules",
+                    topic=topic,
+                )
+            await session.quiet(QUIET, _LEARNT_WITHIN)
+        if not session.echoed.is_set() and not session.over:
             self._log.warning(
                 "the MQTT broker does not show us the status that we publish: its access rules may"
                 " keep us from publishing, which MQTT 3.1.1 does not tell"
             )
-        await self._notices.unsubscribe(session)
-        # What an earlier run left looks like bindings that are gone since.
-        self._shown = {uid: _Shown() for uid in session.uids()}
-        self._next_round = -math.inf
+        await session.unsubscribe(self._notices.filters)  # we would hear our own echo
 
     async def _turn(self, session: Session) -> None:
         """Wait for something to do, and do it."""

@@ -59,13 +59,10 @@ class Notices:
         for topic in (topics.image_url(uid), topics.state(uid)):
             await session.retain(topic, b"")
 
-    async def unsubscribe(self, session: Session) -> None:
-        """Hear no more of what is retained, most of which is our own echo.
-
-        Raises:
-            DeliveryFailed: the broker did not answer.
-        """
-        await session.unsubscribe(self._topics.retained)
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Where something may be retained already."""
+        return self._topics.retained
 
     def unlearn_device(self, session: Session, uid: str) -> None:
         """Have the device announced again the next time it is told of."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import aiomqtt
 
 from repaintd.plugin import DeliveryFailed
+from repaintd_mqtt.topics import ONLINE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -39,8 +40,9 @@ class Session:
         self._within = within
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._retained: dict[str, int] = {}  # topic -> hash of the payload, to save memory
-        self.settled = asyncio.Event()
-        """Set once everything retained that we asked for has come."""
+        self._learnt_at = asyncio.get_running_loop().time()
+        self.echoed = asyncio.Event()
+        """Set once the broker has shown us that we are online: it takes what we publish."""
         self.contradicted = asyncio.Event()
         """Set when the broker says of us that we are offline."""
         self.images: dict[str, str] = {}
@@ -60,22 +62,20 @@ class Session:
         """Wait for the end of the connection, but no longer than *within* seconds."""
         await asyncio.wait((self._lost,), timeout=within)
 
-    async def settle(self, within: float) -> bool:
-        """Wait until all that was retained has come; False when nobody can say that it has.
+    async def announce(self) -> None:
+        """Say that we are online.
 
         Raises:
-            DeliveryFailed: the connection was lost meanwhile.
+            DeliveryFailed: as for `publish`.
         """
-        waiting = asyncio.create_task(self.settled.wait(), name="mqtt settle")
-        try:
-            await asyncio.wait(
-                (waiting, self._lost), timeout=within, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            waiting.cancel()
-        if self._lost.done():
-            raise DeliveryFailed("the MQTT broker was lost again at once")
-        return self.settled.is_set()
+        await self.publish(self._topics.status, ONLINE, retain=True)
+
+    async def quiet(self, seconds: float, within: float) -> None:
+        """Wait until nothing retained has come for some seconds, but no longer than *within*."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        while (rest := min(self._learnt_at + seconds, end) - loop.time()) > 0 and not self.over:
+            await self.ended(rest)
 
     async def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, within: float | None = None
@@ -106,6 +106,7 @@ class Session:
 
     def learn(self, topic: str, payload: bytes) -> None:
         """Take note of a message that was retained before we came."""
+        self._learnt_at = asyncio.get_running_loop().time()
         self._retained[topic] = hash(payload)
         uid = self._topics.uid_of(topic, "state")
         if uid is not None and (etag := _etag_of_bytes(payload)):
@@ -123,17 +124,18 @@ class Session:
             )
         return found - {""}
 
-    async def subscribe(self, topics: Sequence[tuple[str, int]]) -> list[str]:
-        """Subscribe to pairs of topic and QoS; returns the topics that the broker refuses.
+    async def subscribe(
+        self, topics: Sequence[str], *, qos: int = 1, within: float | None = None
+    ) -> list[str]:
+        """Subscribe; returns the topics that the broker refuses.
 
         Raises:
             DeliveryFailed: it did not answer.
         """
-        asking = self._client.subscribe(list(topics), timeout=math.inf)
-        granted = await self._unless_lost(asking, self._within)
+        asking = self._client.subscribe([(topic, qos) for topic in topics], timeout=math.inf)
+        granted = await self._unless_lost(asking, self._within if within is None else within)
         codes = [code if isinstance(code, int) else code.value for code in granted]
-        pairs = zip(topics, codes, strict=False)
-        return [topic for (topic, _qos), code in pairs if code >= _REFUSED]
+        return [topic for topic, code in zip(topics, codes, strict=False) if code >= _REFUSED]
 
     async def unsubscribe(self, topics: Sequence[str]) -> None:
         """Unsubscribe.

@@ -101,6 +101,7 @@ def free_port() -> int:
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """All bindings are looked at more often than once a second."""
     monkeypatch.setattr("repaintd_mqtt.mirror.ROUND", 0.1)
+    monkeypatch.setattr("repaintd_mqtt.mirror.QUIET", 0.05)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from repaintd.plugin import DeliveryFailed
 from repaintd_mqtt.mirror import FRESHNESS, Mirror
 
 BINDINGS = "repaintd/bindings"
@@ -210,6 +211,19 @@ async def test_a_broker_that_forgot_is_told_again(bench, eventually):
         async with bench.listening("repaintd/#") as ear:
             await eventually(lambda: state_of(ear))
             assert ear.at[f"{BINDINGS}/repo/image"] == b"one"
+
+
+async def test_a_broker_that_does_not_say_what_it_retains_is_told_all_again(
+    bench, eventually, monkeypatch
+):
+    async def silent(*_topics, **_more):
+        raise DeliveryFailed("no answer")
+
+    monkeypatch.setattr("repaintd_mqtt.link.Link._introduce", lambda _self, s: s.announce())
+    monkeypatch.setattr("repaintd_mqtt.session.Session.subscribe", silent)
+    bench.host.add("repo")
+    async with bench.listening("repaintd/#") as ear, bench.working():
+        await eventually(lambda: state_of(ear))
 
 
 async def test_what_others_retain_there_is_no_trouble(bench, eventually):
