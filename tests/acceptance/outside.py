@@ -32,6 +32,8 @@ from standardwebhooks import Webhook
 RECEIVER = Path(__file__).with_name("receiver.py")
 LOCALHOST = "127.0.0.1"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SEED = "12"
+"""Of the receiver's dice; this one soon shows every way to fail, and none too often."""
 PUSHED = """
   - uid: {uid}
     templateId: {template}
@@ -106,12 +108,13 @@ async def receiving(directory: Path, port: int, failing: float = 0.0):
     file = directory / "received.jsonl"
     file.touch()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(RECEIVER), str(port), str(file), SECRET, str(failing), "7"
+        sys.executable, str(RECEIVER), str(port), str(file), SECRET, str(failing), SEED
     )
     try:
         yield file
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
@@ -152,10 +155,16 @@ class Broker:
         with socket.socket() as probe:
             return probe.connect_ex((LOCALHOST, self.port)) == 0
 
+    def freeze(self) -> None:
+        """Let it take nothing in: what is sent now is lost, unless it is stopped with SIGTERM."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """SIGTERM lets it write what it holds; SIGKILL does not."""
         if self._process is not None:
             self._process.send_signal(number)
+            self._process.send_signal(signal.SIGCONT)
             await self._process.wait()
             self._process = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from collections import defaultdict
@@ -13,7 +14,8 @@ UIDS = ("one", "two", "three")
 TOPIC = "repaintd/bindings/{}/event"
 CONNECTED = "connected to the MQTT broker"
 TROUBLE = ("no MQTT broker; trying again until there is one", "still no MQTT broker")
-MOMENT = 0.05
+FAILS = "sink fails; trying again"
+MOMENT, FROZEN = 0.05, 0.6
 
 
 class Patience:
@@ -52,7 +54,9 @@ async def restart_again_and_again(home, outside, broker, restarts: int) -> None:
         async with sender.running():
             for n in range(restarts):
                 await home.until(lambda n=n: home.counts[CONNECTED] == n + 1, 90)
-                await outside.asyncio.sleep(patience.seconds())
+                await asyncio.sleep(patience.seconds() - FROZEN)
+                broker.freeze()  # so that it always ends between a publish and its acknowledgement
+                await asyncio.sleep(FROZEN)
                 patience.lasted()
                 await broker.stop((signal.SIGKILL, signal.SIGTERM)[n % 2])
                 await broker.start()
@@ -68,6 +72,7 @@ async def restart_again_and_again(home, outside, broker, restarts: int) -> None:
         )
         await home.close()
     assert sender.answers.keys() == {202}
+    assert home.counts[FAILS] > restarts / 4, "hardly a publish was cut off"
     check(home, outside, ear)
 
 
