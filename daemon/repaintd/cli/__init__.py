@@ -7,6 +7,7 @@ import sys
 import click
 
 from repaintd.cli.check import check
+from repaintd.cli.config import config
 from repaintd.cli.context import root
 from repaintd.cli.deliveries import deliveries
 from repaintd.cli.doctor import doctor
@@ -24,6 +25,7 @@ __all__ = ["COMMANDS", "main", "root"]
 COMMANDS = (
     run,
     check,
+    config,
     schema,
     render,
     list_bindings,

@@ -73,8 +73,8 @@ def test_a_variable_that_the_template_does_not_know_is_told_where_it_is_mapped(t
     write(tree, "bindings/all.yaml", text.replace("stars: 0", "sub: 0"))
     assert problems(tree) == [
         (
-            "bindings/all.yaml:14:7: bindings[1].mapping.strars: warning: the template plain has no "
-            "variable strars; did you mean stars? remove it, or use it there"
+            "bindings/all.yaml:14:7: bindings[1].mapping.strars: warning: the template plain has "
+            "no variable strars; did you mean stars? remove it, or use it there"
         ),
         (
             "bindings/all.yaml:16:7: bindings[1].defaults.sub: warning: the template plain has no "
@@ -154,8 +154,8 @@ def test_a_fixture_without_a_binding_is_doubted_with_the_one_that_was_meant(tree
     write(tree, "fixtures/README.md", "how these were recorded")
     assert problems(tree) == [
         (
-            "fixtures/crad.json:1:1: warning: there is no binding crad; did you mean card? rename the "
-            "file, or remove it"
+            "fixtures/crad.json:1:1: warning: there is no binding crad; did you mean card? rename "
+            "the file, or remove it"
         )
     ]
 
