@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome, Work
+    from repaintd.core.run import Streak
     from repaintd.core.schedule import Due
     from repaintd.errors import RefreshFailed
 
@@ -82,7 +83,9 @@ def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settl
     return _drawn(work, outcome.image, state, stamp)
 
 
-def after_not_modified(work: Work, result: NotModified, due: Due, now: float) -> BindingState:
+def after_not_modified(
+    work: Work, result: NotModified, due: Due, now: float, streak: Streak | None = None
+) -> BindingState:
     """What `after_success` makes of a 304 behind which nothing is to be done.
 
     Written out, as most refreshes of most daemons end here: `replace` takes three times as long.
@@ -116,7 +119,7 @@ def after_not_modified(work: Work, result: NotModified, due: Due, now: float) ->
         triggers_taken=work.received,
         pushed_at=state.pushed_at,
         stale_since=state.stale_since,
-        streak=state.streak,
+        streak=streak,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from repaintd.core.pipeline import Outcome
     from repaintd.core.view import Tally, View
     from repaintd.metrics.exposition import Variant
     from repaintd.metrics.table import MetricSpec
@@ -92,6 +93,10 @@ class Metrics:
     def count_event(self, name: str) -> None:
         """Count one recorded event; names are those of `repaintd.core.event`."""
         self._events[name] = self._events.get(name, 0) + 1
+
+    def count_outcome(self, uid: str, outcome: Outcome) -> None:
+        """Count what a refresh that did not fail has done, and what it saved."""
+        self._tallies.count(uid, outcome)
 
     def count_failure(self, uid: str, stage: str, reason: str) -> None:
         """Count one failed refresh. A plugin that invents reasons without end gets `other`."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from repaintd.core.status import total
 from repaintd.core.view import Tally
+
+if TYPE_CHECKING:
+    from repaintd.core.pipeline import Outcome
 
 
 class Tallies:
@@ -19,6 +24,19 @@ class Tallies:
         if tally is None:
             tally = self._living[uid] = Tally()
         return tally
+
+    def count(self, uid: str, outcome: Outcome) -> None:
+        """Count what a refresh that did not fail has done, and what it saved."""
+        tally = self.of(uid)
+        if outcome.image is not None:
+            tally.renders_ok += 1
+            tally.publishes += outcome.image.changed
+        if outcome.skipped == "fetch":
+            tally.skipped_fetch += 1
+        elif outcome.skipped == "render":
+            tally.skipped_render += 1
+        elif outcome.skipped == "publish":
+            tally.skipped_publish += 1
 
     def forget(self, uid: str) -> None:
         """Drop the counters of a binding that is gone; the sum keeps what it did."""

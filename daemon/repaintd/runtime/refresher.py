@@ -11,18 +11,23 @@ from repaintd.core import health, schedule
 from repaintd.core.binding import OnError
 from repaintd.core.fetch import NO_HINTS, NotModified
 from repaintd.core.pipeline import Work, draw_default, refresh
+from repaintd.core.run import Ending
 from repaintd.core.status import image_url
 from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
 from repaintd.runtime.reload_due import due_when_changed
+from repaintd.runtime.run_log import RunLog
+from repaintd.runtime.run_steps import RunSteps
+from repaintd.runtime.run_words import RunWords
 
 if TYPE_CHECKING:
-    from repaintd.core.event import Event
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome
-    from repaintd.core.ports import Clock, Publisher, StateStore
+    from repaintd.core.ports import Clock, Publisher
+    from repaintd.core.run import Streak
     from repaintd.core.state import Trigger
     from repaintd.metrics import Metrics
     from repaintd.runtime.catalogue import Catalogue, Entry
+    from repaintd.runtime.run_log import Store
     from repaintd.runtime.steps import MeasuredSteps
 
 
@@ -39,7 +44,7 @@ class Refresher:
         *,
         catalogue: Catalogue,
         steps: MeasuredSteps,
-        store: StateStore,
+        store: Store,
         defaults: Publisher,
         metrics: Metrics,
         clock: Clock,
@@ -56,6 +61,9 @@ class Refresher:
         self._log = log
         self._public_url = public_url
         self._render_timeout = render_timeout
+        self._words = RunWords(log)
+        self._runs = RunLog(store)
+        self._under_way: dict[str, RunSteps] = {}
         self._first_images: dict[str, asyncio.Event] = {}
 
     async def run(self, uid: str, trigger: Trigger, lag: float) -> float | None:
@@ -68,12 +76,15 @@ class Refresher:
         if entry is None:
             return None
         before = entry.binding, entry.configured
+        steps = self._under_way[uid] = RunSteps(self._steps, self._clock, trigger, lag)
         try:
             self._metrics.observe_refresh_lag(lag)
-            await self._run(entry, trigger)
+            await self._run(entry, steps)
         except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
             self._log.exception("refresh broke; please report this", binding=uid)
-            self._put_off(entry, f"internal error: {type(error).__name__}", "internal")
+            self._put_off(entry, f"internal error: {type(error).__name__}", "internal", steps)
+        finally:
+            del self._under_way[uid]
         if not self._is_current(entry):
             return None
         if (entry.binding, entry.configured) != before:  # the run was one of an old definition
@@ -90,15 +101,18 @@ class Refresher:
         if waiting is not None:
             waiting.set()
 
-    async def _run(self, entry: Entry, trigger: Trigger) -> None:
-        now = self._clock.now()
-        work = self._work(entry, trigger, now)
+    def under_way(self, uid: str) -> RunSteps | None:
+        """The run of *uid* that is under way, if there is one."""
+        return self._under_way.get(uid)
+
+    async def _run(self, entry: Entry, steps: RunSteps) -> None:
+        work = self._work(entry, steps.trigger, steps.at)
         try:
-            outcome = await refresh(work, self._steps)
+            outcome = await refresh(work, steps)
         except RefreshFailed as failure:
-            await self._failed(entry, work, failure)
+            await self._failed(entry, work, failure, steps)
         else:
-            await self._succeeded(entry, work, outcome)
+            await self._succeeded(entry, work, outcome, steps)
 
     async def wait_for_image(self, uid: str, timeout: float) -> bool:  # noqa: ASYNC109 — core.view's shape
         """Wait until *uid* has an image; False when it still has none after *timeout* seconds."""
@@ -136,70 +150,53 @@ class Refresher:
             render_url=image_url(self._public_url, work.binding),
         )
 
-    async def _succeeded(self, entry: Entry, work: Work, outcome: Outcome) -> None:
+    async def _succeeded(self, entry: Entry, work: Work, outcome: Outcome, steps: RunSteps) -> None:
         quiet = outcome.mapped is None and not work.state.default_image
         if quiet and isinstance(outcome.result, NotModified):
-            self._not_modified(entry, work, outcome.result)
+            self._not_modified(entry, work, outcome.result, steps)
+            return
+        if not self._is_current(entry):
             return
         stamp = self._stamp(work)
         due = _due(work, outcome, stamp.now)
         settled = health.after_success(work, outcome, due, stamp)
-        self._count(work.binding.uid, outcome)
-        if not await self._record(entry, settled):
+        self._metrics.count_outcome(work.binding.uid, outcome)
+        streak = self._runs.succeeded(work, outcome, settled.state, steps)
+        if not await self._record(entry, _with(settled, streak), steps):
             return
         if outcome.mapped is not None and work.configured == entry.configured:
             entry.drawn = True
         if work.state.error_count and not entry.state.error_count:
-            self._recovered(work)
+            self._words.recovered(work)
         if outcome.image is not None:
             await self._published(work, outcome.image)
         if work.state.default_image and not entry.state.default_image:
             await self._defaults.remove(work.binding.uid)
 
-    def _not_modified(self, entry: Entry, work: Work, result: NotModified) -> None:
+    def _not_modified(self, entry: Entry, work: Work, result: NotModified, steps: RunSteps) -> None:
         """The short way for what happens most: the source says 304, and the image is current."""
         if not self._is_current(entry):
             return
         now = self._clock.now()
         due = schedule.after_success(work.binding, now, result.hints)
-        entry.state = health.after_not_modified(work, result, due, now)
+        streak = self._runs.quiet(work, Ending.NOT_MODIFIED, steps)
+        entry.state = health.after_not_modified(work, result, due, now, streak)
         self._store.note(entry.state)
         self._metrics.tally(work.binding.uid).skipped_fetch += 1
         if work.state.error_count:
-            self._recovered(work)
-
-    def _recovered(self, work: Work) -> None:
-        self._log.info(
-            "binding recovered", binding=work.binding.uid, failures=work.state.error_count
-        )
-
-    def _count(self, uid: str, outcome: Outcome) -> None:
-        tally = self._metrics.tally(uid)
-        if outcome.image is not None:
-            tally.renders_ok += 1
-            tally.publishes += outcome.image.changed
-        if outcome.skipped == "fetch":
-            tally.skipped_fetch += 1
-        elif outcome.skipped == "render":
-            tally.skipped_render += 1
-        elif outcome.skipped == "publish":
-            tally.skipped_publish += 1
+            self._words.recovered(work)
 
     async def _published(self, work: Work, image: PublishedImage) -> None:
-        uid = work.binding.uid
-        say = self._log.info if image.changed else self._log.debug
-        say(
-            "image published" if image.changed else "image unchanged",
-            binding=uid,
-            file=work.binding.filename,
-            bytes=image.size,
-            trigger=work.trigger.value,
-        )
-        waiting = self._first_images.pop(uid, None)
+        self._words.published(work, image)
+        waiting = self._first_images.pop(work.binding.uid, None)
         if waiting is not None:
             waiting.set()
 
-    async def _failed(self, entry: Entry, work: Work, failure: RefreshFailed) -> None:
+    async def _failed(
+        self, entry: Entry, work: Work, failure: RefreshFailed, steps: RunSteps
+    ) -> None:
+        if not self._is_current(entry):
+            return
         stamp = self._stamp(work)
         due = schedule.after_failure(
             work.binding,
@@ -212,25 +209,13 @@ class Refresher:
         self._metrics.count_failure(work.binding.uid, failure.stage, failure.reason)
         if failure.stage == RenderFailed.stage:
             self._metrics.tally(work.binding.uid).renders_error += 1
-        self._log_failure(work, failure, settled)
-        await self._record(entry, settled)
+        self._words.failed(work, failure, settled)
+        streak = self._runs.failed(work.state, failure, settled.state, steps)
+        await self._record(entry, _with(settled, streak), steps)
         if self._is_current(entry) and work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
-            await self._draw_default(entry, work)
+            await self._draw_default(entry, work, steps)
 
-    def _log_failure(self, work: Work, failure: RefreshFailed, settled: health.Settled) -> None:
-        """Say it aloud once, when a binding starts to fail; repetitions are details."""
-        say = self._log.debug if work.state.error_count else self._log.warning
-        say(
-            "binding failed",
-            binding=work.binding.uid,
-            stage=failure.stage,
-            reason=failure.reason,
-            error=str(failure),
-            failures=settled.state.error_count,
-            exc_info=failure.__cause__ if failure.reason == "internal" else None,
-        )
-
-    async def _record(self, entry: Entry, settled: health.Settled) -> bool:
+    async def _record(self, entry: Entry, settled: health.Settled, steps: RunSteps) -> bool:
         """Write the new state, with its event in the same transaction.
 
         Without an event there is nothing that must not be lost: it is written with the next batch.
@@ -247,29 +232,22 @@ class Refresher:
         try:
             await self._store.commit(settled.state, [event])
         except StoreUnavailable as error:
-            self._put_off(entry, f"the state could not be recorded: {error}", "state")
+            self._put_off(entry, f"the state could not be recorded: {error}", "state", steps)
             return False
         entry.state = settled.state
+        self._runs.recorded(event.uid, steps)
         self._metrics.count_event(event.name)
-        first = event.data.get("retryCount", 1) == 1
-        say = self._log.info if first else self._log.debug  # a failure is told once
-        say(
-            event.name,
-            event_id=event.id,
-            binding=event.uid,
-            sequence=event.sequence,
-            **_told(event),
-        )
+        self._words.event(event)
         return True
 
-    def _put_off(self, entry: Entry, error: str, reason: str) -> None:
+    def _put_off(self, entry: Entry, error: str, reason: str, steps: RunSteps) -> None:
         """Try again later, in memory only: nothing of the run is on record."""
         if not self._is_current(entry):
             return
         before, now = entry.state, self._clock.now()
         failures = before.error_count + 1
         due = schedule.after_failure(entry.binding, now, failures, random.random())  # noqa: S311
-        entry.state = replace(
+        state = replace(
             before,
             error_count=failures,
             last_error=error,
@@ -279,21 +257,23 @@ class Refresher:
             next_due_at=due.at,
             due_reason=due.reason,
         )
+        failure = PublishFailed(error, reason=reason)
+        streak = self._runs.failed(before, failure, state, steps)
+        entry.state = replace(state, streak=streak)
         self._metrics.count_failure(entry.binding.uid, PublishFailed.stage, reason)
         if not before.error_count:
             self._log.error("refresh not recorded", binding=entry.binding.uid, error=error)
 
-    async def _draw_default(self, entry: Entry, work: Work) -> None:
+    async def _draw_default(self, entry: Entry, work: Work, steps: RunSteps) -> None:
         """Keep the image for `serve_default` ready; the good image stays as it is."""
         try:
-            drawn = await draw_default(work, self._steps)
+            drawn = await draw_default(work, steps)
             if drawn is None:
                 return
             fingerprint, image = drawn
             await self._defaults.publish(work.binding, image)
         except RefreshFailed as failure:
-            say = self._log.debug if work.state.error_count else self._log.warning
-            say("default image not drawn", binding=work.binding.uid, error=str(failure))
+            self._words.no_default(work, failure)
             return
         if self._is_current(entry):
             entry.state = replace(entry.state, default_image=fingerprint)
@@ -306,9 +286,7 @@ def _due(work: Work, outcome: Outcome, now: float) -> schedule.Due:
     return schedule.after_success(work.binding, now, getattr(outcome.result, "hints", NO_HINTS))
 
 
-_TOLD = ("changed", "etag", "trigger", "stage", "reason", "error", "retryCount", "nextRetry")
-
-
-def _told(event: Event) -> dict[str, Any]:
-    """What the log says of an event: all but the variables, which may be long."""
-    return {key: event.data[key] for key in _TOLD if key in event.data}
+def _with(settled: health.Settled, streak: Streak) -> health.Settled:
+    if settled.state.streak is streak:
+        return settled
+    return replace(settled, state=replace(settled.state, streak=streak))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from repaintd.core.template import Template
     from repaintd.metrics import Metrics
     from repaintd.runtime.limits import FetchLimits
+    from repaintd.runtime.run_steps import RunSteps
 
 DRAWN_AHEAD: Final = 32
 """Refreshes that may be in template engine or renderer at once. The others wait here, in the order
@@ -29,7 +30,7 @@ SWEEP: Final = 2.0
 
 
 class MeasuredSteps:
-    """Implements `core.pipeline.Steps`.
+    """Takes the steps of every run, for its `RunSteps`.
 
     Whatever a source, an engine or a renderer raises that it should not is a failure of its stage
     with the reason `internal`.
@@ -68,7 +69,7 @@ class MeasuredSteps:
         self._cut: set[str] = set()
 
     async def fetch(
-        self, binding: Binding, validators: Validators, *, failing: bool = False
+        self, binding: Binding, validators: Validators, run: RunSteps, *, failing: bool = False
     ) -> FetchResult:
         """Ask the source, when its turn has come."""
         source = self._sources.get(binding.source.type)
@@ -88,12 +89,13 @@ class MeasuredSteps:
         host = binding.source.host
         await self._limits.take(host, failing=failing)
         try:
-            return await self._asked(source, request)
+            return await self._asked(source, request, run)
         finally:
             self._limits.give(host, failing=failing)
 
-    async def _asked(self, source: Source, request: FetchRequest) -> FetchResult:
+    async def _asked(self, source: Source, request: FetchRequest, run: RunSteps) -> FetchResult:
         started = self._clock.monotonic()
+        run.reached("fetch", started)
         tally = self._metrics.tally(request.uid)
         self._asking[request.uid] = started
         try:
@@ -108,7 +110,9 @@ class MeasuredSteps:
             raise _failure(FetchFailed, error) from error
         finally:
             del self._asking[request.uid]
-            self._metrics.observe_fetch(self._clock.monotonic() - started)
+            ended = self._clock.monotonic()
+            run.reached("map", ended)
+            self._metrics.observe_fetch(ended - started)
         if isinstance(result, NotModified):
             tally.fetches_not_modified += 1
         elif isinstance(result, Fetched):
@@ -138,19 +142,23 @@ class MeasuredSteps:
         self._cut.discard(uid)
         return task.uncancel() == 0
 
-    async def expand(self, template: Template, variables: Mapping[str, Any]) -> str:
+    async def expand(self, template: Template, variables: Mapping[str, Any], run: RunSteps) -> str:
         """Put the variables into the markup."""
+        run.reached("queue", self._clock.monotonic())
         try:
             async with self._drawing:
+                run.reached("expand", self._clock.monotonic())
                 return await self._engine.expand(template, variables)
         except Exception as error:
             raise _failure(RenderFailed, error) from error
 
-    async def render(self, job: RenderJob) -> RenderedImage:
+    async def render(self, job: RenderJob, run: RunSteps) -> RenderedImage:
         """Draw the markup."""
+        run.reached("queue", self._clock.monotonic())
         try:
             async with self._drawing:
                 started = self._clock.monotonic()
+                run.reached("render", started)
                 image = await self._renderer.render(job)
         except Exception as error:
             raise _failure(RenderFailed, error) from error
@@ -160,8 +168,11 @@ class MeasuredSteps:
         self._metrics.observe_render(self._renderer_name, job.format.value, elapsed)
         return image
 
-    async def publish(self, binding: Binding, image: RenderedImage) -> PublishedImage:
+    async def publish(
+        self, binding: Binding, image: RenderedImage, run: RunSteps
+    ) -> PublishedImage:
         """Put the image in place."""
+        run.reached("publish", self._clock.monotonic())
         try:
             return await self._images.publish(binding, image)
         except Exception as error:

@@ -17,6 +17,7 @@ from repaintd.metrics import Metrics
 from repaintd.runtime.catalogue import Catalogue
 from repaintd.runtime.limits import FetchLimits
 from repaintd.runtime.refresher import Refresher
+from repaintd.runtime.run_steps import RunSteps
 from repaintd.runtime.steps import DRAWN_AHEAD, MeasuredSteps, NoRenderer
 from repaintd.testing import (
     FakeClock,
@@ -233,7 +234,8 @@ async def test_more_refreshes_than_the_renderer_takes_wait_for_their_turn():
     daemon.renderer.render = render
     steps = daemon.refresher._steps
     job = render_job(daemon.refresher._work(daemon.catalogue.entry("card"), Trigger.TTL, 0), "x")
-    await asyncio.gather(*(steps.render(job) for _ in range(200)))
+    run = RunSteps(steps, daemon.clock, Trigger.TTL, 0.0)
+    await asyncio.gather(*(steps.render(job, run) for _ in range(200)))
     assert most == DRAWN_AHEAD
 
 
