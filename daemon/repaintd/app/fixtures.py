@@ -62,7 +62,7 @@ def read_fixture(directory: Path, uid: str, most: int = MOST_BYTES) -> Any:
 
 def fixture_names(directory: Path, report: Report | None = None) -> list[str]:
     """The uids that fixtures are there for, sorted; *report* is told what cannot be read."""
-    tree, told = Tree(directory), report or Report()
+    tree, told = Tree(directory), Report() if report is None else report
     try:
         folder = tree.entry(FOLDER)
     except FileRefused as refused:
