@@ -29,6 +29,7 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
 _KEY: Final = re.compile(r"[!-~]{1,512}")  # as the daemon takes it
+_PIECE: Final = 64 * 1024
 _JSON: Final = "json"
 _STREAM: Final = "text/event-stream"
 _STRANGER: Final = "what answers on the address of server.listen is no repaintd"
@@ -223,13 +224,10 @@ def _document(response: http.client.HTTPResponse) -> dict[str, Any]:
 def _messages(response: http.client.HTTPResponse) -> Iterator[Message]:
     """Server-sent events, as far as our daemon uses the format (HTML standard, section 9.2)."""
     fields: dict[str, str] = {}
-    while line := response.readline(MOST_BYTES):
-        if not line.endswith(b"\n"):
-            raise DaemonRefused(_STRANGER, response.status)
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if text:
-            name, _, value = text.partition(":")
-            value = value.removeprefix(" ")
+    for line in _lines(response):
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line:
             fields[name] = f"{fields[name]}\n{value}" if name in fields else value
             continue
         if fields.keys() - {""}:
@@ -237,3 +235,13 @@ def _messages(response: http.client.HTTPResponse) -> Iterator[Message]:
                 id=fields.get("id", ""), name=fields.get("event", ""), body=fields.get("data", "")
             )
         fields = {}
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[str]:
+    """Its lines as they come; not by `readline`, which takes a broken connection for the end."""
+    rest = b""
+    while piece := response.read1(_PIECE):
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > MOST_BYTES:
+            raise DaemonRefused(_STRANGER, response.status)
+        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in lines)
