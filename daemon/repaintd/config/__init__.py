@@ -1,11 +1,13 @@
 """The configuration directory: YAML → settings, bindings and templates, with places for problems.
 
-`load_configuration` is the way in; it returns all of a sound configuration or raises all problems.
+`Loader` is the way in for who loads again and again, `load_configuration` for who loads once: they
+return all of a sound configuration, or raise all problems.
 """
 
 from __future__ import annotations
 
 from repaintd.config.configuration import Configuration
+from repaintd.config.effective import dotted_settings
 from repaintd.config.load import load_configuration
 from repaintd.config.loader import Loader
 from repaintd.config.problem import Problem, TemplateProblem
@@ -27,6 +29,7 @@ from repaintd.config.settings import (
     Settings,
     StateSettings,
 )
+from repaintd.config.signature import tree_signature
 from repaintd.config.sources import BUILT_IN, StaticSpec, WebhookSpec
 from repaintd.config.subscription import Subscription, SubscriptionFilters
 from repaintd.errors import ConfigurationError
@@ -54,8 +57,10 @@ __all__ = [
     "SubscriptionFilters",
     "TemplateProblem",
     "WebhookSpec",
+    "dotted_settings",
     "json_schema",
     "load_configuration",
     "references",
     "secret_resolver",
+    "tree_signature",
 ]

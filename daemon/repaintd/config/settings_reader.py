@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from repaintd.plugin import SpecModel
 
 FILE: Final = "repaintd.yaml"
-_MISNAMED: Final = "repaintd.yml"
+MISNAMED: Final = "repaintd.yml"
 
 
 class SettingsReader:
@@ -117,8 +117,8 @@ def settings_entry(tree: Tree, report: Report) -> Entry | None:
     except FileRefused as refused:
         report.add(Problem(file=FILE, message=str(refused)))
         return None
-    if tree.holds(_MISNAMED):
-        report.add(unread(_MISNAMED))
+    if tree.holds(MISNAMED):
+        report.add(unread(MISNAMED))
     return entry
 
 

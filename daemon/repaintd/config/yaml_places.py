@@ -14,6 +14,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from repaintd.config.yaml_portions import scannable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,7 +39,7 @@ class Place:
 
 def find_places(text: str, loader: Any = LOADER) -> Place:
     """The places of all nodes of a text that was read without a stop before."""
-    source = loader(text)
+    source = loader(scannable(text))
     try:
         following: Callable[[], Any] = source.get_event
         following()  # start of the stream

@@ -23,6 +23,7 @@ from repaintd.config import limits
 from repaintd.config.document import Document
 from repaintd.config.problem import Path, Problem, dotted
 from repaintd.config.yaml_places import LOADER
+from repaintd.config.yaml_portions import scannable
 from repaintd.config.yaml_scalars import ScalarRefused, plain
 from repaintd.config.yaml_syntax import syntax_problem
 
@@ -75,7 +76,7 @@ class _Build:
 
     def run(self, text: str) -> Any:
         """The value of the only document; None for an empty text."""
-        source = self._reader.loader(text)
+        source = self._reader.loader(scannable(text))
         self._next = source.get_event
         try:
             return self._document()
