@@ -117,4 +117,6 @@ def _sent(client: DaemonClient, uid: str, body: bytes, headers: dict[str, str]) 
 def _sentence(uid: str, answer: dict[str, Any]) -> str:
     if answer["queued"]:
         return f"{uid}: accepted, a refresh is queued ({answer['refreshId']})"
+    if answer.get("duplicate"):
+        return f"{uid}: the very same message was accepted before; nothing is done again"
     return f"{uid}: accepted and kept, but paused: it is refreshed once it is not"

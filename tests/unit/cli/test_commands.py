@@ -153,6 +153,10 @@ def test_doctor_looks_at_everything(tree: Path):
     assert {"plugin http", "fonts", "output directory", "state directory"} <= set(findings)
     assert {"listen address", "egress", "clock", "configuration"} <= set(findings)
     assert [check for check in findings if "browser" in check]
+    assert findings["plugin webhooks"]["detail"] == "loaded"
+    unused = findings["plugin mqtt"]
+    assert (unused["ok"], unused["detail"][:10]) == (True, "not in use")
+    assert "MQTT broker" not in findings
     assert (done.returncode == 0) is all(finding["ok"] for finding in findings.values())
 
 
