@@ -120,8 +120,20 @@ async def _trust(tls: TlsSettings | None) -> ssl.SSLContext | None:
         raise Unreachable(f"plugins.mqtt.tls: cannot use {named}: {exc}") from exc
 
 
+class _Socket(ssl.SSLSocket):
+    """paho leaves the socket of a failed handshake open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _context(tls: TlsSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca)
+    context.sslsocket_class = _Socket
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -139,7 +151,7 @@ async def _enter(client: aiomqtt.Client, settings: MqttSettings) -> None:
         await asyncio.wait((entering,), timeout=_STRAGGLE)
         await _leave(client)  # first: aiomqtt closes nothing once it was cancelled
         entering.cancel()
-        await asyncio.wait((entering,))
+        await asyncio.gather(entering, return_exceptions=True)
         raise
     except (aiomqtt.MqttError, OSError, ValueError) as exc:
         await _leave(client)
