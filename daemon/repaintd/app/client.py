@@ -83,6 +83,10 @@ class DaemonClient:
         path = f"/bindings/{_segment(uid)}/refresh{query}"
         return self._call("POST", path, wait + ANSWER_SECONDS)
 
+    def explain(self, uid: str) -> dict[str, Any]:
+        """Why a binding did or did not refresh."""
+        return self._call("GET", f"/bindings/{_segment(uid)}/explain")
+
     def deliveries(
         self, *, failed: bool, subscription: str | None, limit: int
     ) -> list[dict[str, Any]]:

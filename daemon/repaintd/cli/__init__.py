@@ -12,6 +12,7 @@ from repaintd.cli.context import root
 from repaintd.cli.deliveries import deliveries
 from repaintd.cli.doctor import doctor
 from repaintd.cli.events import events
+from repaintd.cli.explain import explain
 from repaintd.cli.listing import list_bindings
 from repaintd.cli.refresh import refresh
 from repaintd.cli.render import render
@@ -29,6 +30,7 @@ COMMANDS = (
     schema,
     render,
     list_bindings,
+    explain,
     refresh,
     trigger,
     events,

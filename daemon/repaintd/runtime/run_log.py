@@ -111,7 +111,7 @@ class RunLog:
 
     def recorded(self, uid: str, steps: RunSteps) -> None:
         """Add to the last line what it took to record it, where that was long."""
-        seconds, run = steps.since_end(), steps.line
+        seconds, run = steps.at_stage(), steps.line
         if run is not None and seconds >= SLOW_COMMIT:
             stages = {**run.stages, "commit": round(seconds, _DIGITS)}
             self._store.log_run(uid, replace(run, seconds=run.seconds + seconds, stages=stages))

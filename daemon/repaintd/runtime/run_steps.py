@@ -56,7 +56,7 @@ class RunSteps:
         self.reached("commit", self._clock.monotonic())
         return round(sum(self.times.values()), 6)
 
-    def since_end(self) -> float:
+    def at_stage(self) -> float:
         """Seconds since the stage began that it is at."""
         return self._clock.monotonic() - self.mark
 
