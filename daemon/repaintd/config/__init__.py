@@ -7,7 +7,6 @@ return all of a sound configuration, or raise all problems.
 from __future__ import annotations
 
 from repaintd.config.configuration import Configuration
-from repaintd.config.effective import dotted_settings
 from repaintd.config.load import load_configuration
 from repaintd.config.loader import Loader
 from repaintd.config.problem import Problem, TemplateProblem
@@ -57,7 +56,6 @@ __all__ = [
     "SubscriptionFilters",
     "TemplateProblem",
     "WebhookSpec",
-    "dotted_settings",
     "json_schema",
     "load_configuration",
     "references",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from repaintd.config.document import Document
     from repaintd.config.problem import Path, Problem
+    from repaintd.core.binding import Freshness
     from repaintd.plugin import SourceSpec
 
 
@@ -33,12 +34,14 @@ class Rules:
         source_specs: spec model by `dataSource.type`.
         templates: ids of all template folders, of broken ones too.
         min_ttl_seconds: `refresh.minTtlSeconds`.
+        freshness: of bindings that do not say.
         sound_paths: mapping paths that have compiled already.
     """
 
     source_specs: Mapping[str, type[SourceSpec]]
     templates: AbstractSet[str] = field(compare=False)
     min_ttl_seconds: int
+    freshness: Freshness | None = None
     sound_paths: set[str] = field(default_factory=set, compare=False)
 
     def judges_like(self, other: Rules, named: AbstractSet[str]) -> bool:

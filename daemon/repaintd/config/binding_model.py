@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from repaintd.config import limits
+from repaintd.config.freshness_model import FreshnessModel
 from repaintd.config.quantities import Flag, Seconds, Whole
 from repaintd.config.texts import TEMPLATE_ID_PATTERN, Label, SigningSecret, Uid
 from repaintd.plugin import SpecModel
@@ -117,6 +118,7 @@ class BindingModel(SpecModel):
     refresh_policy: RefreshPolicyModel = RefreshPolicyModel()
     output_config: OutputConfigModel = OutputConfigModel()
     webhook: InboundWebhookModel | None = None
+    freshness: FreshnessModel = FreshnessModel()
     paused: Flag = False
 
 

@@ -218,6 +218,7 @@ class BindingReader:
             output=shared.output(model.output_config),
             paused=model.paused,
             webhook=shared.webhook(model.webhook),
+            freshness=shared.freshness(model.freshness, self._rules.freshness),
             origin=origin,
         )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from repaintd.config.loader import NO_SETTINGS, Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from repaintd.config.configuration import Configuration
@@ -27,9 +25,9 @@ def load_configuration(
     state_dir: Path | None = None,
     environ: Mapping[str, str],
 ) -> Configuration:
-    """Read and check everything below *directory*, as a `Loader` does; blocks while it does.
+    """Read and check everything below *directory*, as a `Loader` does that is used once; blocks.
 
-    For the start and for commands: garbage is not collected meanwhile.
+    The arguments are those of the `Loader`.
 
     Raises:
         ConfigurationError: with all problems of all files, warnings among them.
@@ -43,17 +41,4 @@ def load_configuration(
         state_dir=state_dir,
         environ=environ,
     )
-    with _collector_at_rest():
-        return loader.load()
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Millions of new objects and no garbage among them: the collector would only look for it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    return loader.load()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from repaintd.config.binding_checks import Rules
 from repaintd.config.binding_files import BindingFiles
+from repaintd.config.collector import collector_at_rest
 from repaintd.config.configuration import Configuration
 from repaintd.config.directories import output_path, state_path
 from repaintd.config.file_cache import FileCache
@@ -80,14 +82,23 @@ class Loader:
         self._settings: FileCache[Settings] = FileCache()
         self._templates = TemplateCache()
         self._bindings = BindingFiles()
+        self._begun = False
 
     def load(self) -> Configuration:
         """Read and check what has changed below the directory, and check it all together; blocks.
+
+        Garbage is not collected during the first load; during later ones it is, for then the
+        thread that serves has some.
 
         Raises:
             ConfigurationError: with all problems of all files, warnings among them. What was
                 sound is remembered nevertheless.
         """
+        with nullcontext() if self._begun else collector_at_rest():
+            self._begun = True
+            return self._load()
+
+    def _load(self) -> Configuration:
         report = Report()
         run = Run(
             tree=Tree(self._directory),
@@ -103,6 +114,7 @@ class Loader:
             source_specs=self._source_specs,
             templates=reader.ids,
             min_ttl_seconds=settings.refresh.min_ttl_seconds,
+            freshness=settings.freshness.plain(),
         )
         bindings = self._bindings.load(run, rules)
         succeeded = not report.failed

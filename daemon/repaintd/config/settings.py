@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from repaintd.config.freshness_model import FreshnessModel
 from repaintd.config.limits import TTL_SECONDS_MAX
 from repaintd.config.quantities import Bytes, Flag, Seconds, Whole
 from repaintd.config.subscription import Subscription
@@ -171,6 +172,9 @@ class Settings(SpecModel):
     egress: EgressSettings = EgressSettings()
     render: RenderingSettings = RenderingSettings()
     reload: ReloadSettings = ReloadSettings()
+    freshness: FreshnessModel = Field(
+        default=FreshnessModel(), description="how old the data of bindings may be that do not say"
+    )
     webhooks: tuple[Subscription, ...] = Field(
         default=(), description="outgoing subscriptions declared in Git"
     )

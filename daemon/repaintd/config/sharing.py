@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from repaintd.core.binding import ImageFormat, OnError, OutputConfig, PolicyType, RefreshPolicy
+from repaintd.core.binding import (
+    Freshness,
+    ImageFormat,
+    OnError,
+    OutputConfig,
+    PolicyType,
+    RefreshPolicy,
+)
 from repaintd.core.fingerprint import canonical
 from repaintd.core.inbound import InboundWebhook
 from repaintd.plugin import SpecModel
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
         OutputConfigModel,
         RefreshPolicyModel,
     )
+    from repaintd.config.freshness_model import FreshnessModel
     from repaintd.plugin import SourceSpec
 
 _DEFAULT_TTL_SECONDS = 300
@@ -89,6 +97,14 @@ class Shared:
             )
             self._first[key] = output
         return output
+
+    def freshness(self, model: FreshnessModel, default: Freshness | None) -> Freshness | None:
+        """How old data may be, by *model* and what the settings say."""
+        freshness = model.plain(default or Freshness())
+        if freshness is None:
+            return None
+        first: Freshness = self._first.setdefault(freshness, freshness)
+        return first
 
     def webhook(self, model: InboundWebhookModel | None) -> InboundWebhook | None:
         """What *model* asks of inbound triggers."""

@@ -467,6 +467,29 @@ def test_neither_texts_nor_documents_are_kept(bench: Bench):
     assert not [each for each in gc.get_objects() if isinstance(each, Document)]
 
 
+@pytest.mark.parametrize("was_on", [True, False])
+def test_garbage_is_not_collected_during_the_first_load_but_during_later_ones(
+    tree: Path, http_specs: dict[str, type[SourceSpec]], was_on: bool
+):
+    seen: list[bool] = []
+
+    def look(templates: Any) -> list[list[TemplateProblem]]:
+        seen.append(gc.isenabled())
+        return [[] for _ in templates]
+
+    bench = Bench(tree, http_specs, check_templates=look)
+    if not was_on:
+        gc.disable()
+    try:
+        with pytest.raises(ConfigurationError):
+            bench.load({"bindings/a.yaml": "3"})
+        seen.append(gc.isenabled())
+        bench.load({"bindings/a.yaml": "", CARD: "new"})
+    finally:
+        gc.enable()
+    assert seen == [False, was_on, was_on]
+
+
 CARD = "templates/card/template.html"
 
 

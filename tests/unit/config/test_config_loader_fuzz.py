@@ -123,11 +123,12 @@ def mutations(draw: st.DrawFn) -> dict[str, bytes | None]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(mutations(), min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.tuples(mutations(), mutations()))
 def test_a_mutated_tree_is_refused_or_loaded_and_its_restoration_gives_the_first_load(
-    steps: list[dict[str, bytes | None]],
+    steps: tuple[dict[str, bytes | None], dict[str, bytes | None]],
 ):
+    """Twice 150 trees."""
     directory = tempfile.mkdtemp()
     try:
         root = Path(directory)
@@ -137,9 +138,8 @@ def test_a_mutated_tree_is_refused_or_loaded_and_its_restoration_gives_the_first
         for changed in steps:
             write(root, changed)
             assert again(loader) == fresh(root)
-            assert again(loader) == fresh(root)
             write(root, {name: TREE[name] for name in changed})
-        assert again(loader) == first == fresh(root)
+            assert again(loader) == first
     finally:
         shutil.rmtree(directory)
 

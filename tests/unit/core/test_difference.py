@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -277,6 +277,7 @@ bindings = st.builds(
 configurations = st.lists(bindings, max_size=4).map(lambda found: declared(*found))
 
 
+@settings(max_examples=50, deadline=None)
 @given(configurations, configurations)
 def test_the_way_back_names_the_same(before: Declared, after: Declared):
     there, back = compare(before, after), compare(after, before)
