@@ -146,6 +146,9 @@ async def check_gone(home, outside, receivers) -> None:
     assert (await home.post("/webhooks/card", body, outside.signed("msg_1", body)))[0] == 202
     await home.until(lambda: len(home.events("binding.updated")) == 2)
     assert receivers.asked["gone"] == 1
+    code, table, _ = await home.command("deliveries", "--subscription", "gone")
+    assert code == 0
+    assert "410 Gone: the receiver wants no more messages; again after --resume" in table
     receivers.open = True
     code, output, _ = await home.command("deliveries", "--resume", "gone")
     assert code == 0

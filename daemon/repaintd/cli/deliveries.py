@@ -98,8 +98,15 @@ def _row(each: dict[str, Any]) -> tuple[str, ...]:
 def _answer(each: dict[str, Any]) -> str:
     if not each["error"]:
         return str(each["status"] or "ok")
-    then = "given up" if each["dead"] else f"again {each['nextRetry']}"
-    return f"{each['error']}; {then}"
+    return f"{each['error']}; {_then(each)}"
+
+
+def _then(each: dict[str, Any]) -> str:
+    """What comes after a failure."""
+    if each["dead"]:
+        return "given up"
+    # without a time, the whole receiver is given up, and this waits with all the rest
+    return f"again {each['nextRetry'] or 'after --resume'}"
 
 
 def _colour(each: dict[str, Any]) -> str:
