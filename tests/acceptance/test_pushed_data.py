@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 TRIGGERS, SENDERS = 500, 10
-STRICT = "width: 400\nheight: 200\nstrict: true\nvariables: { title: null, n: 0 }\n"
+STRICT = "width: 400\nheight: 200\nstrict: true\nvariables: { title: null, n: 1 }\n"
 RAISING = "<!doctype html><body>{{ title }} {{ 100 / n }}</body>"
 BAD = {
     "strict": ({"n": 1}, "map"),
@@ -119,6 +119,7 @@ async def test_valid_data_that_no_image_can_be_made_of_is_told_and_the_good_imag
             await give(home, outside, uid, {"title": "good", "n": 5})
         await home.until(lambda: all(shows(home, outside, uid, 5) for uid in BAD))
         good = {uid: await served(home, uid) for uid in BAD}
+        assert not home.events("binding.failed")
 
         for uid, (bad, _) in BAD.items():
             await give(home, outside, uid, bad)
