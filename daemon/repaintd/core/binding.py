@@ -81,6 +81,29 @@ class SourceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """What share of the time the data is younger than so many seconds: `99% < 5m`."""
+
+    ratio: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How old the data may be.
+
+    Attributes:
+        max_stale: seconds; older data makes the binding stale, and somebody is told.
+        slo: an objective, for Prometheus to watch.
+        insisted: whether the binding itself says so, and not only the settings for all.
+    """
+
+    max_stale: float | None = None
+    slo: Slo | None = None
+    insisted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The place in the configuration directory that a thing was read from (lines from 1)."""
 
@@ -97,6 +120,7 @@ class Binding:
         mapping: template variable → path into the document (contract B.4).
         defaults: template variable → value used when its path finds nothing (contract B.5).
         webhook: how inbound triggers prove themselves; None when it takes none.
+        freshness: how old its data may be; None where nobody said.
         origin: the file it stands in; None for one that was made through the API.
     """
 
@@ -110,6 +134,7 @@ class Binding:
     output: OutputConfig = OutputConfig()
     paused: bool = False
     webhook: InboundWebhook | None = None
+    freshness: Freshness | None = None
     origin: Origin | None = None
 
     @property

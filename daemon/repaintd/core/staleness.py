@@ -1,0 +1,67 @@
+"""How old the data of a binding may be, and whether it is older: the freshness contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from repaintd.core.binding import PolicyType
+from repaintd.core.schedule import UNPOLLED_SOURCES
+
+if TYPE_CHECKING:
+    from repaintd.core.binding import Binding
+    from repaintd.core.state import BindingState
+
+_PUSHED: Final = "webhook"
+"""The type of source whose data comes by itself."""
+
+
+def has_age(binding: Binding) -> bool:
+    """Whether its data grows old at all.
+
+    What stands in the configuration, and what is asked for only when somebody says so, is as old
+    as it is meant to be; unless the binding itself says how old it may be.
+    """
+    if binding.freshness is not None and binding.freshness.insisted:
+        return True
+    if binding.source.type == _PUSHED:
+        return True
+    return (
+        binding.source.type not in UNPOLLED_SOURCES
+        and binding.refresh.type is not PolicyType.MANUAL
+    )
+
+
+def data_time(binding: Binding, state: BindingState) -> float | None:
+    """When its data was known to be current, seconds since the epoch.
+
+    A 304 counts: the source said so then. For pushed data it is when a run took the latest. None
+    where there is none yet, or where it does not grow old (`has_age`).
+    """
+    if not has_age(binding):
+        return None
+    return state.pushed_at if binding.source.type == _PUSHED else state.last_success_at
+
+
+def stale_at(binding: Binding, state: BindingState) -> float | None:
+    """When its data will be, or became, too old; None where there is no bound.
+
+    Before the first data, time counts from when the binding was first seen.
+    """
+    bound = binding.freshness.max_stale if binding.freshness else None
+    if bound is None or not has_age(binding):
+        return None
+    since = data_time(binding, state)
+    return (state.created_at if since is None else since) + bound
+
+
+def is_stale(binding: Binding, state: BindingState, now: float) -> bool:
+    """Whether its data is older than it may be, *now* in seconds since the epoch."""
+    at = stale_at(binding, state)
+    return at is not None and now > at
+
+
+def pushed_at(binding: Binding, state: BindingState, *, pushed: bool, now: float) -> float | None:
+    """`BindingState.pushed_at` after a run; *pushed* when it took what had been pushed."""
+    if binding.source.type != _PUSHED:
+        return None
+    return now if pushed else state.pushed_at
