@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from repaintd.config import Configuration, TemplateProblem, load_configuration
+from repaintd.config import Configuration, Loader, TemplateProblem
+from repaintd.config.signature import tree_signature
 from repaintd.core.fingerprint import digest
 from repaintd.registry import PluginRecord, discover
 from repaintd.registry.discovery import settings_models, source_specs
@@ -37,12 +38,69 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration that is valid, and the plugins it was checked with."""
+    """A configuration that is valid, and the plugins it was checked with.
+
+    Attributes:
+        templates: as they are drawn, with the fonts that come with the daemon.
+        tree: what it was loaded from, and can be loaded from again.
+        signature: of the tree, taken before it was read.
+    """
 
     configuration: Configuration
     records: tuple[PluginRecord, ...]
     templates: Mapping[str, Template]
+    tree: ConfigurationTree
+    signature: bytes
     allow_empty: bool = False
+
+
+class ConfigurationTree:
+    """Implements `runtime.reload.Tree`: the directory, and what was made of it the last time."""
+
+    def __init__(self, options: Options, *, check_templates: bool = True) -> None:
+        self.directory = options.directory
+        self._allow_empty = options.allow_empty
+        self._records = discover()
+        self._loader = Loader(
+            options.directory,
+            source_specs=source_specs(self._records),
+            settings_models=settings_models(self._records),
+            check_templates=_problems if check_templates else None,
+            output_dir=options.output_dir,
+            state_dir=options.state_dir,
+            environ=options.environ,
+        )
+        self._plain: Mapping[str, Template] = {}
+        self._dressed: Mapping[str, Template] = {}
+
+    def signature(self) -> bytes:
+        """Changes when anything does that a load would read; blocks, never fails."""
+        return tree_signature(self.directory)
+
+    def load(self) -> Loaded:
+        """Read and check everything that changed since the last time; blocks.
+
+        Raises:
+            ConfigurationError: with all problems of all files.
+        """
+        signature = self.signature()
+        configuration = self._loader.load()
+        return Loaded(
+            configuration=configuration,
+            records=self._records,
+            templates=self._dress(configuration.templates),
+            tree=self,
+            signature=signature,
+            allow_empty=self._allow_empty,
+        )
+
+    def _dress(self, templates: Mapping[str, Template]) -> Mapping[str, Template]:
+        """With fonts; what is the same template as the last time is the same object again."""
+        new = {key: each for key, each in templates.items() if self._plain.get(key) is not each}
+        fresh = with_fonts(new, shared_assets()) if new else {}
+        self._dressed = {key: fresh.get(key) or self._dressed[key] for key in templates}
+        self._plain = templates
+        return self._dressed
 
 
 def load(options: Options, *, check_templates: bool = True) -> Loaded:
@@ -51,23 +109,7 @@ def load(options: Options, *, check_templates: bool = True) -> Loaded:
     Raises:
         ConfigurationError: with all problems of all files.
     """
-    records = discover()
-    configuration = load_configuration(
-        options.directory,
-        source_specs=source_specs(records),
-        settings_models=settings_models(records),
-        check_templates=_problems if check_templates else None,
-        output_dir=options.output_dir,
-        state_dir=options.state_dir,
-        environ=options.environ,
-    )
-    templates = with_fonts(configuration.templates, shared_assets())
-    return Loaded(
-        configuration=configuration,
-        records=records,
-        templates=templates,
-        allow_empty=options.allow_empty,
-    )
+    return ConfigurationTree(options, check_templates=check_templates).load()
 
 
 def with_fonts(

@@ -6,17 +6,24 @@ import asyncio
 import gc
 import os
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from repaintd.app.health import DaemonHealth
 from repaintd.app.parts import Parts, Turning, connect, open_parts
+from repaintd.app.reloading import ReloadSurface, open_reloads
 from repaintd.app.surface import open_surface
 from repaintd.app.telling import add_sinks, start_work
 from repaintd.core.binding import ImageFormat
 from repaintd.metrics import watch_loop
-from repaintd.runtime.lifecycle import Terminate, raise_descriptor_limit, stop_on_signals
+from repaintd.runtime.lifecycle import (
+    Terminate,
+    call_on_hangup,
+    raise_descriptor_limit,
+    stop_on_signals,
+)
 from repaintd.runtime.missing_files import forget_missing, watch_files
 from repaintd.runtime.resumption import first_due
+from repaintd.runtime.watching import Watcher
 from repaintd.systemd import Notifier, watchdog_interval
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
     from repaintd.app.configure import Loaded
     from repaintd.core.state import BindingState
+    from repaintd.runtime.reload import Reloads
     from repaintd.runtime.scheduler import Scheduler
     from repaintd.web import Listener
 
@@ -41,7 +49,7 @@ async def run_daemon(
     environ: Mapping[str, str],
     announce: Callable[[str, str], None],
 ) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal ends it; SIGHUP reads the configuration again.
 
     Args:
         loaded: a checked configuration.
@@ -53,41 +61,52 @@ async def run_daemon(
         StartupFailed: it cannot run here; the message says what to do.
     """
     raise_descriptor_limit()
-    stop = asyncio.Event()
+    stop, hangup = asyncio.Event(), asyncio.Event()
     notifier = Notifier.from_environ(environ)
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop, log))
+        stack.enter_context(call_on_hangup(hangup.set))
         gc.disable()  # a start makes a great many objects and no garbage
         stack.callback(gc.enable)
         notifier.extend_timeout(START_SECONDS)
         parts = await open_parts(stack, loaded, log=log, environ=environ)
         turning = connect(parts)
-        await _take_over(parts, loaded)
+        shelf = await _take_over(parts, loaded)
         await add_sinks(parts)
         health = DaemonHealth(parts, turning.scheduler)
         await health.look()
-        listener = await open_surface(stack, parts, health, turning)
+        reloads = open_reloads(parts, turning, loaded, notifier, shelf)
+        listener = await open_surface(stack, parts, health, turning, ReloadSurface(reloads))
         gc.collect()
         gc.freeze()
         gc.enable()
         _schedule(parts, turning.scheduler)
         _ready(parts, listener, notifier, announce)
-        ticks = _watchdog(health, notifier, watchdog_interval(environ, os.getpid()))
-        end = _end(parts, turning.scheduler, notifier, stop)
-        await _serve(parts, turning, health, end, ticks)
+        others = {
+            "watchdog": _watchdog(health, notifier, watchdog_interval(environ, os.getpid())),
+            "signals": _end(parts, turning.scheduler, notifier, stop),
+            **_reloading(parts, loaded, reloads, hangup),
+        }
+        await _serve(parts, turning, health, others)
 
 
-async def _take_over(parts: Parts, loaded: Loaded) -> None:
-    """Join configuration and memory; what is no longer configured loses its image and its state."""
+async def _take_over(parts: Parts, loaded: Loaded) -> dict[str, BindingState]:
+    """Join configuration and memory; what is no longer configured loses its image and its state.
+
+    Returns:
+        The states of those that keep both all the same.
+    """
     now = parts.clock.now()
     states = parts.store.states()
     _adopt(parts, states)
     gone = parts.catalogue.load(
         loaded.configuration.bindings, loaded.templates, states, now, parts.store.received()
     )
-    if gone:
-        await _drop(parts, gone, allowed=bool(len(parts.catalogue)) or loaded.allow_empty)
+    shelf = {} if _may_drop(parts, loaded, gone) else states
+    if gone and not shelf:
+        await _drop(parts, gone)
     await forget_missing(parts.catalogue, parts.images)
+    return shelf
 
 
 def _schedule(parts: Parts, scheduler: Scheduler) -> None:
@@ -99,19 +118,24 @@ def _schedule(parts: Parts, scheduler: Scheduler) -> None:
         scheduler.set(entry.binding.uid, due.at)
 
 
-async def _drop(parts: Parts, gone: Sequence[str], *, allowed: bool) -> None:
-    """Remove images and states of bindings that are gone; all of them at once only when told to.
+def _may_drop(parts: Parts, loaded: Loaded, gone: Sequence[str]) -> bool:
+    """Whether bindings that are gone may lose their images; all of them at once only when told to.
 
     An emptied configuration is more often an accident (a checkout under way, a volume that is not
     mounted) than a wish.
     """
-    if not allowed:
-        parts.log.error(
-            "the configuration has no bindings; the images of all earlier ones are kept, "
-            "`repaintd run --allow-empty` removes them",
-            count=len(gone),
-        )
-        return
+    if not gone or len(parts.catalogue) or loaded.allow_empty:
+        return True
+    parts.log.error(
+        "the configuration has no bindings; the images of all earlier ones are kept, "
+        "`repaintd run --allow-empty` removes them",
+        count=len(gone),
+    )
+    return False
+
+
+async def _drop(parts: Parts, gone: Sequence[str]) -> None:
+    """Remove images and states of bindings that are gone."""
     for uid in gone:
         await parts.images.remove(uid)
         await parts.defaults.remove(uid)
@@ -143,12 +167,38 @@ def _ready(
     announce(parts.configuration.settings.server.public_url, str(parts.configuration.output_path))
 
 
+def _reloading(
+    parts: Parts, loaded: Loaded, reloads: Reloads[Loaded], hangup: asyncio.Event
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What sees to it that the configuration is read again, by name."""
+    tasks: dict[str, Coroutine[Any, Any, None]] = {
+        "reload": reloads.serve(),
+        "hangup": _on_hangup(hangup, reloads),
+    }
+    settings = loaded.configuration.settings.reload
+    if settings.watch:
+        watcher = Watcher(
+            loaded.tree.directory,
+            notice=reloads.notice,
+            log=parts.log,
+            again=settings.poll_seconds,
+        )
+        tasks["watch"] = watcher.serve()
+    return tasks
+
+
+async def _on_hangup(hangup: asyncio.Event, reloads: Reloads[Loaded]) -> NoReturn:
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        reloads.ask()
+
+
 async def _serve(
     parts: Parts,
     turning: Turning,
     health: DaemonHealth,
-    end: Coroutine[Any, Any, None],
-    watchdog: Coroutine[Any, Any, None],
+    others: Mapping[str, Coroutine[Any, Any, None]],
 ) -> None:
     scheduler = turning.scheduler
     try:
@@ -164,8 +214,8 @@ async def _serve(
             )
             tasks.create_task(parts.steps.watch(scheduler.interrupt), name="deadlines")
             tasks.create_task(health.watch(), name="health")
-            tasks.create_task(watchdog, name="watchdog")
-            tasks.create_task(end, name="signals")
+            for name, work in others.items():
+                tasks.create_task(work, name=name)
     except* Terminate:
         parts.log.info("stopped")
 

@@ -10,7 +10,8 @@ import prometheus_client
 
 from repaintd import __version__
 from repaintd.app.host import DaemonHost
-from repaintd.app.keys import Keys, open_keys
+from repaintd.app.keys import open_keys
+from repaintd.app.live_keys import LiveKeys
 from repaintd.app.tools import Home, Tools, open_tools
 from repaintd.config import secret_resolver
 from repaintd.core.state import Trigger
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything that is open."""
+    """Everything that is open.
+
+    Attributes:
+        configuration: as it was at the start; what is active now, `Reloading` knows.
+    """
 
     configuration: Configuration
     clock: Clock
@@ -54,7 +59,7 @@ class Parts:
     host: DaemonHost
     own_listener: OwnListener
     secret: Callable[[str], Secret]
-    keys: Keys
+    keys: LiveKeys
     tools: Tools
     catalogue: Catalogue
     steps: MeasuredSteps
@@ -119,7 +124,7 @@ async def open_parts(
         host=host,
         own_listener=own_listener,
         secret=secret,
-        keys=keys,
+        keys=LiveKeys(keys),
         tools=tools,
         catalogue=catalogue,
         steps=steps,

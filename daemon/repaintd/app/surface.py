@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from repaintd import __version__
+from repaintd.runtime.explaining import Explainer
 from repaintd.web import Surface, create_app, open_listener
 
 if TYPE_CHECKING:
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
 
     from repaintd.app.health import DaemonHealth
     from repaintd.app.parts import Parts, Turning
+    from repaintd.app.reloading import ReloadSurface
     from repaintd.core.delivery import DeliveryRecord
     from repaintd.core.event import StoredEvent
     from repaintd.web import Listener
 
 
 async def open_surface(
-    stack: AsyncExitStack, parts: Parts, health: DaemonHealth, turning: Turning | None = None
+    stack: AsyncExitStack,
+    parts: Parts,
+    health: DaemonHealth,
+    turning: Turning | None = None,
+    reload: ReloadSurface | None = None,
 ) -> Listener:
     """Listen.
 
@@ -43,6 +49,13 @@ async def open_surface(
         intake=turning.intakes if turning else None,
         events=_Events(parts),
         deliveries=_Deliveries(parts),
+        explainer=Explainer(
+            catalogue=parts.catalogue,
+            refresher=parts.refresher,
+            store=parts.store,
+            clock=parts.clock,
+        ),
+        reload=reload,
         secret=parts.secret,
         max_document_bytes=parts.configuration.settings.refresh.max_bytes,
     )

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-empty", is_flag=True, help="A configuration without bindings means it.")
 def run(options: Options, log_level: str, log_format: str, *, allow_empty: bool) -> None:
-    """Run the daemon until SIGTERM or SIGINT; a second signal kills."""
+    """Run the daemon until SIGTERM or SIGINT; a second signal kills.
+
+    Changes of the configuration are found by themselves; SIGHUP reads it again at once. One that
+    is not valid changes nothing but the log, an event and a gauge.
+    """
     as_json = None if log_format == "auto" else log_format == "json"
     configure_logging(sys.stdout, json=as_json, level=log_level)
     loaded = load(replace(options, allow_empty=allow_empty))

@@ -121,6 +121,8 @@ class Applier:
         await self._change(difference.changed, bindings, templates)
         await self._relocate(bindings)
         await self._add(difference.added, bindings, templates)
+        if bindings:
+            await self._clear_shelf()
 
     async def _change(
         self,
@@ -189,6 +191,15 @@ class Applier:
             await asyncio.gather(*(self._clear(entry) for entry in some))
         for names in _parts([*gone, *self._unforgotten]):
             await asyncio.gather(*(self._forget(uid) for uid in names))
+
+    async def _clear_shelf(self) -> None:
+        """There are bindings again, and some that were kept for that are not among them."""
+        for uids in _parts(list(self._shelf)):
+            for uid in uids:
+                await self._images.remove(uid)
+                await self._defaults.remove(uid)
+                del self._shelf[uid]
+            await asyncio.gather(*(self._forget(uid) for uid in uids))
 
     async def _clear(self, entry: Entry) -> None:
         """Nothing of the binding is done any more, and no image of it is left."""

@@ -10,11 +10,13 @@ from aiohttp import web
 from repaintd.web.body import MOST, invite
 from repaintd.web.deliveries import DeliveryLog
 from repaintd.web.events import EventStreams
+from repaintd.web.explain import Explanations
 from repaintd.web.images import EXTENSIONS, IMAGES, Images
 from repaintd.web.lane import ROUTE, UID, WEBHOOK_ROUTE
 from repaintd.web.middleware import problems
 from repaintd.web.operations import Operations
 from repaintd.web.refreshes import Refreshes
+from repaintd.web.reload import ReloadOrders
 from repaintd.web.surface import SURFACE
 from repaintd.web.webhooks import WEBHOOKS, Webhooks
 
@@ -46,6 +48,7 @@ def create_app(surface: Surface) -> web.Application:
     app.router.add_get("/livez", operations.live)
     app.router.add_get("/readyz", operations.ready)
     app.router.add_get("/", operations.index)
+    app.router.add_post("/-/reload", ReloadOrders(surface).serve)
     _add_triggers(app, surface)
     _add_events(app, surface)
     return app
@@ -53,10 +56,12 @@ def create_app(surface: Surface) -> web.Application:
 
 def _add_triggers(app: web.Application, surface: Surface) -> None:
     webhooks, refreshes = Webhooks(surface), Refreshes(surface)
+    explanations = Explanations(surface)
     app[WEBHOOKS] = webhooks
     for version in VERSIONS:
         app.router.add_post(version + WEBHOOK_ROUTE, webhooks.serve, expect_handler=invite)
         app.router.add_post(f"{version}/bindings/{_UID}/refresh", refreshes.serve)
+        app.router.add_get(f"{version}/bindings/{_UID}/explain", explanations.show)
 
 
 def _add_events(app: web.Application, surface: Surface) -> None:

@@ -44,9 +44,11 @@ With an API key (Authorization: Bearer):
 /deliveries              what was told to whom; ?failed=true, ?subscription=, ?limit=
 POST /deliveries/{id}/replay                 deliver again, by delivery or event
 POST /webhook-subscriptions/{uid}/resume     after it was given up
+/bindings/{uid}/explain                      why it did or did not refresh
 POST /bindings/{uid}/refresh                 refresh now; ?wait=SECONDS for the outcome
+POST /-/reload                               read the configuration again
 
-All but the first five are also under /v1.
+All but the first five and the last are also under /v1.
 """
 
 

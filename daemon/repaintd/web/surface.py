@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from aiohttp import web
 
@@ -179,6 +179,40 @@ class Deliveries(Protocol):
         """
 
 
+class Explainer(Protocol):
+    """Says why a binding is as it is."""
+
+    async def explain(self, uid: str, /) -> Mapping[str, Any] | None:
+        """The document of `core.explanation`; None without such a binding.
+
+        Raises:
+            StoreUnavailable: the log of runs cannot be read just now.
+        """
+
+
+class Reloaded(Protocol):
+    """What came of a reload."""
+
+    @property
+    def applied(self) -> Mapping[str, Any] | None:
+        """What changed, to be shown; None where nothing did."""
+
+    @property
+    def rejected(self) -> Mapping[str, Any] | None:
+        """The problems and their `count`; None where there are none."""
+
+
+class Reload(Protocol):
+    """Reads the configuration again."""
+
+    async def reload(self) -> Reloaded:
+        """Apply it, all of it or nothing.
+
+        Raises:
+            RepaintdError: it could not be tried.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
     """The collaborators of the listener.
@@ -194,7 +228,8 @@ class Surface:
         health_timeout: seconds that health may take to answer.
         page_lifetime: seconds for which `/status.json` and `/metrics` are not built anew.
         keys: without them nobody is let in where a key is needed.
-        intake: without it triggers are answered 503; *events* and *deliveries* likewise.
+        intake: without it triggers are answered 503; *events*, *deliveries*, *explainer*
+            and *reload* likewise.
         secret: resolves references, at use; raises SecretUnavailable.
         max_document_bytes: of a binding's document with all that was pushed into it.
     """
@@ -217,6 +252,8 @@ class Surface:
     intake: Intake | None = None
     events: Events | None = None
     deliveries: Deliveries | None = None
+    explainer: Explainer | None = None
+    reload: Reload | None = None
     secret: Callable[[str], Secret] | None = None
     max_document_bytes: int = 5 * 1024 * 1024
 

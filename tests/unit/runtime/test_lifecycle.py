@@ -9,27 +9,55 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from repaintd.runtime.lifecycle import HANDLED, raise_descriptor_limit, stop_on_signals
+from repaintd.runtime.lifecycle import (
+    RELOADING,
+    STOPPING,
+    call_on_hangup,
+    raise_descriptor_limit,
+    stop_on_signals,
+)
 
 
 @pytest.fixture(autouse=True)
 def signals():
     """As they were before the test."""
-    before = {number: signal.getsignal(number) for number in HANDLED}
+    before = {number: signal.getsignal(number) for number in (*STOPPING, RELOADING)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", HANDLED)
+@pytest.mark.parametrize("number", STOPPING)
 async def test_the_first_signal_asks_to_stop_and_the_second_kills(number: signal.Signals):
     stop = asyncio.Event()
     with capture_logs() as logs, stop_on_signals(stop, structlog.get_logger()):
         os.kill(os.getpid(), number)
         async with asyncio.timeout(5):
             await stop.wait()
-        assert {signal.getsignal(each) for each in HANDLED} == {signal.SIG_DFL}
+        assert {signal.getsignal(each) for each in STOPPING} == {signal.SIG_DFL}
     assert logs[0]["signal"] == number.name
+
+
+async def test_a_hangup_stops_nothing_and_asks_for_a_reload_each_time():
+    stop, asked = asyncio.Event(), []
+    with stop_on_signals(stop, structlog.get_logger()), call_on_hangup(lambda: asked.append(1)):
+        for times in (1, 2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            async with asyncio.timeout(5):
+                while len(asked) < times:
+                    await asyncio.sleep(0)
+    assert not stop.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+async def test_a_hangup_while_the_daemon_stops_kills_nobody():
+    stop, asked = asyncio.Event(), asyncio.Event()
+    with stop_on_signals(stop, structlog.get_logger()), call_on_hangup(asked.set):
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            await stop.wait()
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asked.wait()
 
 
 async def test_handlers_are_gone_afterwards():
