@@ -29,6 +29,10 @@ _COMPARED: Final = tuple(
 _SHOWN: Final = ("templateId", "mapping", "defaults", "outputConfig")
 """Parts of a binding that decide what its image shows, besides template and data."""
 _TEMPLATE: Final = "template"
+_UNWRITTEN: Final = frozenset({"insisted"})
+"""Attributes that follow from where a thing is written; no keys."""
+_DEPTH: Final = 2
+"""Keys named one below the other."""
 _MOST: Final = 20
 """Names below one key; where more differ, the key alone is named."""
 _PLAIN_KEY: Final = re.compile(r"[\w-]{1,80}")
@@ -144,11 +148,12 @@ def _plain(spec: Any) -> Any:
     return spec if dump is None else dump(mode="json", by_alias=True)
 
 
-def _below(name: str, one: Any, other: Any, depth: int = 2) -> list[str]:
+def _below(name: str, one: Any, other: Any, depth: int = _DEPTH) -> list[str]:
     """The names at or below *name* whose values differ."""
     if _same(one, other):
         return []
-    old, new = _children(one), _children(other)
+    whole = depth == _DEPTH  # what is deeper is written as one text, like an objective
+    old, new = _children(one, whole=whole), _children(other, whole=whole)
     if not depth or old is None or new is None:
         return [name]
     found = [
@@ -160,14 +165,18 @@ def _below(name: str, one: Any, other: Any, depth: int = 2) -> list[str]:
             else [_joined(name, key)]
         )
     ]
-    return found if len(found) <= _MOST else [name]
+    return found if 0 < len(found) <= _MOST else [name]
 
 
-def _children(value: Any) -> Mapping[str, Any] | None:
+def _children(value: Any, *, whole: bool) -> Mapping[str, Any] | None:
     if isinstance(value, dict):
         return value
-    if is_dataclass(value):
-        return {_camel(each.name): getattr(value, each.name) for each in fields(value)}
+    if is_dataclass(value) and whole:
+        return {
+            _camel(each.name): getattr(value, each.name)
+            for each in fields(value)
+            if each.name not in _UNWRITTEN
+        }
     return None
 
 

@@ -10,12 +10,14 @@ from pydantic import Field
 
 from repaintd.core.binding import (
     Binding,
+    Freshness,
     ImageFormat,
     OnError,
     Origin,
     OutputConfig,
     PolicyType,
     RefreshPolicy,
+    Slo,
     SourceConfig,
 )
 from repaintd.core.difference import BindingChange, Declared, Difference, compare
@@ -159,6 +161,24 @@ def test_settings_of_inbound_triggers_are_named_one_by_one():
         "webhook.secrets",
         "webhook.maxWait",
     )
+
+
+def test_how_old_data_may_be_is_no_reason_to_fetch_or_draw():
+    one = binding(freshness=Freshness(max_stale=60.0, slo=Slo(ratio=0.99, age=60.0)))
+    other = binding(freshness=Freshness(max_stale=90.0, slo=Slo(ratio=0.999, age=60.0)))
+    expected = BindingChange(
+        uid="a",
+        fields=("freshness.maxStale", "freshness.slo"),
+        refetched=False,
+        redrawn=False,
+    )
+    assert change(one, other) == expected
+
+
+def test_the_same_said_elsewhere_is_a_change_of_the_whole_key():
+    one = binding(freshness=Freshness(max_stale=60.0))
+    other = binding(freshness=Freshness(max_stale=60.0, insisted=True))
+    assert change(one, other).fields == ("freshness",)
 
 
 def test_a_source_setting_outside_of_the_fingerprint_changes_without_a_fetch():
