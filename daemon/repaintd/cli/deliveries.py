@@ -24,7 +24,9 @@ HEADINGS = ("WHEN", "RECEIVER", "EVENT", "BINDING", "TRY", "TOOK", "DELIVERY", "
 @configured
 @click.option("--failed", is_flag=True, help="Only attempts that failed.")
 @click.option("--subscription", metavar="UID", help="Only those of one subscription.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
+)
 @click.option("--replay", metavar="ID", help="Deliver again: a delivery's or an event's id.")
 @click.option("--resume", metavar="UID", help="Make a subscription active again that was given up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the daemon's documents.")
