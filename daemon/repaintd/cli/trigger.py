@@ -110,7 +110,7 @@ def _sent(client: DaemonClient, uid: str, body: bytes, headers: dict[str, str]) 
             raise
         raise RepaintdError(
             f"the daemon does not accept this from {uid!r}: its secret is another one, or has no "
-            "value there, or its configuration is older; compare them, then restart it"
+            "value there, or it works with an older configuration; its log says why"
         ) from refused
 
 

@@ -15,8 +15,8 @@ def no_such_binding(uid: str, known: Collection[str]) -> RepaintdError:
     """Of *uid* that nobody knows, or only the configuration, whose bindings are *known*."""
     if uid in known:
         return RepaintdError(
-            f"the daemon does not know {uid!r} yet: the configuration has changed since it "
-            "started; restart it"
+            f"the daemon does not know {uid!r}: it works with an older configuration; "
+            "its log says why"
         )
     near = difflib.get_close_matches(uid, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "`repaintd list` shows those there are"

@@ -67,4 +67,4 @@ def test_refresh_of_a_binding_that_there_is_not_names_the_one_that_was_meant(dae
         "repaintd: there is no binding 'crad'; did you mean 'card'?\n",
     )
     assert "`repaintd list` shows" in run("refresh", "xyz").err
-    assert "restart it" in run("refresh", "card").err
+    assert "works with an older configuration" in run("refresh", "card").err
