@@ -122,8 +122,8 @@ def test_bad_input_9_unknown_keys_with_what_was_meant(problems: Problems):
         ),
         (
             "bindings/a.yaml:6:5: bindings[0].outputconfig: unknown key; did you mean "
-            "outputConfig? allowed here: dataSource, defaults, mapping, name, outputConfig, "
-            "paused, refreshPolicy, templateId, uid, webhook"
+            "outputConfig? allowed here: dataSource, defaults, freshness, mapping, name, "
+            "outputConfig, paused, refreshPolicy, templateId, uid, webhook"
         ),
     ]
 
