@@ -87,6 +87,10 @@ class DaemonClient:
         """Why a binding did or did not refresh."""
         return self._call("GET", f"/bindings/{_segment(uid)}/explain")
 
+    def active_configuration(self, after: str) -> dict[str, Any]:
+        """The page of the daemon's configuration behind binding *after* (`app.plan_active`)."""
+        return self._call("GET", f"/-/config?{urlencode({'after': after})}")
+
     def deliveries(
         self, *, failed: bool, subscription: str | None, limit: int
     ) -> list[dict[str, Any]]:

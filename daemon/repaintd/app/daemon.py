@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from repaintd.app.health import DaemonHealth
 from repaintd.app.parts import Parts, Turning, connect, open_parts
-from repaintd.app.reloading import ReloadSurface, open_reloads
+from repaintd.app.reloading import open_reloads
 from repaintd.app.surface import open_surface
 from repaintd.app.telling import add_sinks, start_work
 from repaintd.core.binding import ImageFormat
@@ -75,8 +75,8 @@ async def run_daemon(
         await add_sinks(parts)
         health = DaemonHealth(parts, turning.scheduler)
         await health.look()
-        reloads = open_reloads(parts, turning, loaded, notifier, shelf)
-        listener = await open_surface(stack, parts, health, turning, ReloadSurface(reloads))
+        reloads, reload = open_reloads(parts, turning, loaded, notifier, shelf)
+        listener = await open_surface(stack, parts, health, turning, reload)
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.app.declared import declared
 from repaintd.app.keys import open_keys
+from repaintd.app.plan_active import active_page
 from repaintd.app.telling import SubscriptionChange, resubscribe, subscriptions_changed
 from repaintd.config import Problem
 from repaintd.core.difference import Declared, Difference, compare
@@ -43,6 +44,11 @@ _LIVE: Final = (
 _SETTINGS: Final = "repaintd.yaml"
 
 
+def needs_restart(key: str) -> bool:
+    """Whether a setting is taken over by a daemon at its start only."""
+    return not key.startswith(_LIVE)
+
+
 class Reloading:
     """Implements `runtime.reload.Verdicts`: accepts configurations, or says why not.
 
@@ -63,6 +69,11 @@ class Reloading:
         self._emptied: tuple[Problem, ...] | None = None
         self._told = ""
         self._began = 0.0
+
+    @property
+    def active(self) -> Loaded:
+        """The active configuration."""
+        return self._loaded
 
     def pace(self) -> Pace:
         """As the active settings have it."""
@@ -192,7 +203,7 @@ class Reloading:
         before, after = self._started_with, self._declared.settings
         nothing = Declared(bindings={}, templates={}, settings=before)
         changed = compare(nothing, Declared(bindings={}, templates={}, settings=after)).settings
-        return tuple(key for key in changed if not key.startswith(_LIVE))
+        return tuple(key for key in changed if needs_restart(key))
 
     async def _announce(self, name: str, data: Mapping[str, Any]) -> None:
         try:
@@ -214,8 +225,13 @@ class Answer:
 class ReloadSurface:
     """Implements `web.Reload`."""
 
-    def __init__(self, reloads: Reloads[Loaded]) -> None:
+    def __init__(self, reloads: Reloads[Loaded], verdicts: Reloading) -> None:
         self._reloads = reloads
+        self._verdicts = verdicts
+
+    def declared(self, after: str) -> bytes:
+        """The page of the active configuration behind binding *after*, as JSON; blocks."""
+        return active_page(self._verdicts.active, after)
 
     async def reload(self) -> Answer:
         """Reload, and tell what came of it.
@@ -234,8 +250,8 @@ def open_reloads(
     loaded: Loaded,
     notifier: Notifier,
     shelf: dict[str, BindingState],
-) -> Reloads[Loaded]:
-    """Who reloads; to be served when all is up.
+) -> tuple[Reloads[Loaded], ReloadSurface]:
+    """Who reloads, to be served when all is up, and what the listener sees of it.
 
     *shelf* holds the states of bindings that are not configured and were kept all the same.
     """
@@ -253,7 +269,7 @@ def open_reloads(
         shelf=shelf,
     )
     verdicts = Reloading(parts, loaded, applier, notifier)
-    return Reloads(
+    reloads = Reloads(
         loaded.tree,
         verdicts,
         pace=verdicts.pace,
@@ -261,6 +277,7 @@ def open_reloads(
         log=parts.log,
         seen=loaded.signature,
     )
+    return reloads, ReloadSurface(reloads, verdicts)
 
 
 def _declared(loaded: Loaded) -> Declared:

@@ -56,6 +56,7 @@ async def open_surface(
             clock=parts.clock,
         ),
         reload=reload,
+        declared=reload.declared if reload else None,
         secret=parts.secret,
         max_document_bytes=parts.configuration.settings.refresh.max_bytes,
     )

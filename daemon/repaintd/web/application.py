@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from repaintd.web.body import MOST, invite
+from repaintd.web.declared import DeclaredPages
 from repaintd.web.deliveries import DeliveryLog
 from repaintd.web.events import EventStreams
 from repaintd.web.explain import Explanations
@@ -49,6 +50,7 @@ def create_app(surface: Surface) -> web.Application:
     app.router.add_get("/readyz", operations.ready)
     app.router.add_get("/", operations.index)
     app.router.add_post("/-/reload", ReloadOrders(surface).serve)
+    app.router.add_get("/-/config", DeclaredPages(surface, builders).show)
     _add_triggers(app, surface)
     _add_events(app, surface)
     return app

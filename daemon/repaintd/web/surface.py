@@ -228,8 +228,9 @@ class Surface:
         health_timeout: seconds that health may take to answer.
         page_lifetime: seconds for which `/status.json` and `/metrics` are not built anew.
         keys: without them nobody is let in where a key is needed.
-        intake: without it triggers are answered 503; *events*, *deliveries*, *explainer*
-            and *reload* likewise.
+        intake: without it triggers are answered 503; *events*, *deliveries*, *explainer*,
+            *reload* and *declared* likewise.
+        declared: the page of the active configuration behind a binding, as JSON; blocks.
         secret: resolves references, at use; raises SecretUnavailable.
         max_document_bytes: of a binding's document with all that was pushed into it.
     """
@@ -254,6 +255,7 @@ class Surface:
     deliveries: Deliveries | None = None
     explainer: Explainer | None = None
     reload: Reload | None = None
+    declared: Callable[[str], bytes] | None = None
     secret: Callable[[str], Secret] | None = None
     max_document_bytes: int = 5 * 1024 * 1024
 
