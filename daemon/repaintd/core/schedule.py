@@ -79,16 +79,16 @@ def after_success(binding: Binding, now: float, hints: Hints = NO_HINTS) -> Due:
 
 
 def after_update(binding: Binding, now: float, fetched_at: float | None) -> Due:
-    """The next poll after a run that did not ask the source: no later than if there had been none.
+    """The next poll after a run that did not ask the source: as if there had been no such run.
 
     *fetched_at* is when the source was asked last.
     """
     if not polls(binding):
         return NEVER
-    ttl = binding.refresh.ttl_seconds
-    if fetched_at is None or now - fetched_at >= ttl:
+    if fetched_at is None:
         return Due(now, "policy")
-    return Due(next_on_grid(binding.uid, ttl, now), "policy")
+    ttl = binding.refresh.ttl_seconds
+    return Due(max(now, next_on_grid(binding.uid, ttl, min(fetched_at, now) + ttl / 2)), "policy")
 
 
 def after_failure(

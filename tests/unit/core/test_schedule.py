@@ -101,9 +101,11 @@ def test_a_binding_that_waits_for_triggers_retries_too():
     assert schedule.after_failure(binding("manual"), NOW, 1, 0.5).at == NOW + 15
 
 
-def test_a_run_that_did_not_ask_the_source_puts_no_poll_off():
-    at = schedule.next_on_grid("card", 300, NOW)
-    assert schedule.after_update(binding(), NOW, NOW - 10).at == at
-    assert schedule.after_update(binding(), NOW, NOW - 301).at == NOW
+def test_a_run_that_did_not_ask_the_source_moves_no_poll():
+    for ago in (0, 1, 10, 100, 149):
+        polled = schedule.after_success(binding(), NOW - ago)
+        assert schedule.after_update(binding(), NOW, NOW - ago) == polled
+    assert schedule.after_update(binding(), NOW, NOW - 1_000).at == NOW
+    assert schedule.after_update(binding(), NOW, NOW + 9e9).at <= NOW + 450
     assert schedule.after_update(binding(), NOW, None).at == NOW
     assert schedule.after_update(binding("manual"), NOW, NOW) == schedule.NEVER
