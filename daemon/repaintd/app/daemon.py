@@ -23,6 +23,7 @@ from repaintd.runtime.lifecycle import (
 )
 from repaintd.runtime.missing_files import forget_missing, watch_files
 from repaintd.runtime.resumption import first_due
+from repaintd.runtime.staleness import watch_staleness
 from repaintd.runtime.watching import Watcher
 from repaintd.systemd import Notifier, watchdog_interval
 
@@ -213,6 +214,10 @@ async def _serve(
                 name="files",
             )
             tasks.create_task(parts.steps.watch(scheduler.interrupt), name="deadlines")
+            staleness = watch_staleness(
+                parts.catalogue, parts.refresher.tell_freshness, parts.clock
+            )
+            tasks.create_task(staleness, name="staleness")
             tasks.create_task(health.watch(), name="health")
             for name, work in others.items():
                 tasks.create_task(work, name=name)

@@ -35,9 +35,21 @@ def effective_binding(loaded: Loaded, binding: Binding) -> dict[str, Any]:
     output, template = document["outputConfig"], loaded.templates[binding.template_id]
     output["width"] = output["width"] or template.width
     output["height"] = output["height"] or template.height
+    document["freshness"] = _freshness(loaded, binding)
+    if document["freshness"] is None:
+        del document["freshness"]
     if binding.webhook is not None:
         document["webhook"]["secrets"] = [masked_text(each) for each in binding.webhook.secrets]
     return document
+
+
+def _freshness(loaded: Loaded, binding: Binding) -> dict[str, Any] | None:
+    """What the binding has to say of it, where the settings do not say the same."""
+    bound, usual = binding.freshness, loaded.configuration.settings.freshness.plain()
+    if bound == usual or (bound is not None and not bound.insisted):
+        return None
+    slo = None if bound is None or bound.slo is None else str(bound.slo)
+    return {"maxStale": None if bound is None else bound.max_stale, "slo": slo}
 
 
 def _source(binding: Binding) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from repaintd.plugin import SpecModel
 EventName = Literal[
     "binding.updated",
     "binding.failed",
+    "binding.stale",
+    "binding.fresh",
     "binding.*",
     "render.completed",
     "render.failed",

@@ -87,6 +87,9 @@ class Slo:
     ratio: float
     age: float
 
+    def __str__(self) -> str:
+        return f"{self.ratio * 100:.6g}% < {self.age:.12g}s"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:

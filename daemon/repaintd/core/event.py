@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 UPDATED: Final = "binding.updated"
 FAILED: Final = "binding.failed"
+STALE: Final = "binding.stale"
+FRESH: Final = "binding.fresh"
 WEBHOOK_DISABLED: Final = "webhook.disabled"
 CONFIG_APPLIED: Final = "config.applied"
 CONFIG_REJECTED: Final = "config.rejected"
-NAMES: Final = (UPDATED, FAILED, WEBHOOK_DISABLED, CONFIG_APPLIED, CONFIG_REJECTED)
+NAMES: Final = (UPDATED, FAILED, STALE, FRESH, WEBHOOK_DISABLED, CONFIG_APPLIED, CONFIG_REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from repaintd.core.event import FAILED, UPDATED, Event, iso
 from repaintd.core.fetch import Fetched, NotModified
 from repaintd.core.fingerprint import digest
-from repaintd.core.state import BindingState, StoredImage
+from repaintd.core.staleness import PUSHED
+from repaintd.core.state import BindingState, StoredImage, Trigger
 from repaintd.errors import FetchFailed
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ class Settled:
     state: BindingState
     event: Event | None = None
 
+    def with_streak(self, streak: Streak) -> Settled:
+        """The same, and *streak* is what the log of runs goes on with."""
+        if self.state.streak is streak:
+            return self
+        return replace(self, state=replace(self.state, streak=streak))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
@@ -63,6 +70,7 @@ def after_success(work: Work, outcome: Outcome, due: Due, stamp: Stamp) -> Settl
         **(_HEALTHY if _is_mended(work, outcome) else {}),
         attempted=work.configured,
         triggers_taken=work.received,
+        pushed_at=_pushed_at(work, outcome, stamp.now),
         last_attempt_at=work.now,
         last_success_at=work.state.last_success_at if outcome.result is None else stamp.now,
         next_due_at=due.at,
@@ -153,7 +161,7 @@ def after_failure(work: Work, failure: RefreshFailed, due: Due, stamp: Stamp) ->
         "trigger": work.trigger.value,
         "sequence": state.sequence,
     }
-    return Settled(state=state, event=_event(FAILED, state, data, stamp))
+    return Settled(state=state, event=make_event(FAILED, state, data, stamp))
 
 
 def _is_mended(work: Work, outcome: Outcome) -> bool:
@@ -174,6 +182,17 @@ def _fetched(outcome: Outcome, now: float) -> dict[str, Any]:
             "last_fetch_at": now,
         }
     return {}
+
+
+def _pushed_at(work: Work, outcome: Outcome, now: float) -> float | None:
+    """See `BindingState.pushed_at`; who asks for a refresh by hand makes no data newer."""
+    before, result = work.state, outcome.result
+    if work.binding.source.type != PUSHED:
+        return None
+    if not isinstance(result, Fetched):
+        return before.pushed_at
+    news = before.pushed_at is None or result.body_hash != before.body_hash
+    return now if news or work.trigger is Trigger.WEBHOOK else before.pushed_at
 
 
 def _drawn(work: Work, image: PublishedImage, state: BindingState, stamp: Stamp) -> Settled:
@@ -199,7 +218,8 @@ def _drawn(work: Work, image: PublishedImage, state: BindingState, stamp: Stamp)
             published_at=stamp.now,
         ),
     )
-    return Settled(state=state, event=_event(UPDATED, state, _updated(work, state, stamp), stamp))
+    event = make_event(UPDATED, state, _updated(work, state, stamp), stamp)
+    return Settled(state=state, event=event)
 
 
 def _updated(work: Work, state: BindingState, stamp: Stamp) -> dict[str, Any]:
@@ -236,7 +256,7 @@ def event_id(name: str, state: BindingState) -> str:
     return f"evt_{digest(name, state.uid, repr(state.created_at), str(state.sequence))[:24]}"
 
 
-def _event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:
+def make_event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:
     """The event, with its id in the body too, for receivers that see no headers."""
     id_ = event_id(name, state)
     return Event(

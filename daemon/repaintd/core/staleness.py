@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from repaintd.core.binding import Binding
     from repaintd.core.state import BindingState
 
-_PUSHED: Final = "webhook"
+PUSHED: Final = "webhook"
 """The type of source whose data comes by itself."""
 
 
@@ -23,7 +23,7 @@ def has_age(binding: Binding) -> bool:
     """
     if binding.freshness is not None and binding.freshness.insisted:
         return True
-    if binding.source.type == _PUSHED:
+    if binding.source.type == PUSHED:
         return True
     return (
         binding.source.type not in UNPOLLED_SOURCES
@@ -39,7 +39,7 @@ def data_time(binding: Binding, state: BindingState) -> float | None:
     """
     if not has_age(binding):
         return None
-    return state.pushed_at if binding.source.type == _PUSHED else state.last_success_at
+    return state.pushed_at if binding.source.type == PUSHED else state.last_success_at
 
 
 def stale_at(binding: Binding, state: BindingState) -> float | None:
@@ -58,10 +58,3 @@ def is_stale(binding: Binding, state: BindingState, now: float) -> bool:
     """Whether its data is older than it may be, *now* in seconds since the epoch."""
     at = stale_at(binding, state)
     return at is not None and now > at
-
-
-def pushed_at(binding: Binding, state: BindingState, *, pushed: bool, now: float) -> float | None:
-    """`BindingState.pushed_at` after a run; *pushed* when it took what had been pushed."""
-    if binding.source.type != _PUSHED:
-        return None
-    return now if pushed else state.pushed_at

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.event import iso
+from repaintd.core.staleness import data_time
 from repaintd.core.state import Status
 from repaintd.core.view import Tally
 
@@ -96,6 +97,7 @@ def head_document(
         "daemon": _daemon(daemon),
         "totals": {
             **_counts(Counter(view.status for view in views)),
+            "stale": sum(view.stale for view in views),
             **work_document(total((retired, *tallies.values()))),
             "events": dict(sorted(events.items())),
         },
@@ -117,8 +119,10 @@ def binding_document(view: View, tally: Tally, public_url: str) -> dict[str, Any
         },
         "outputConfig": _output(binding),
         "status": view.status.value,
+        "stale": view.stale,
         "renderUrl": image_url(public_url, binding),
         **_health(state),
+        **_freshness(view),
         "image": _image(state.image),
         "fallbacks": [
             {"variable": f.variable, "path": f.path, "reason": f.reason, "used": f.used}
@@ -189,6 +193,17 @@ def _health(state: BindingState) -> dict[str, Any]:
         "nextRefreshAt": iso(state.next_due_at),
         "dueReason": state.due_reason,
         "createdAt": iso(state.created_at),
+    }
+
+
+def _freshness(view: View) -> dict[str, Any]:
+    bound, slo = view.binding.freshness, None
+    if bound is not None and bound.slo is not None:
+        slo = {"ratio": bound.slo.ratio, "ageSeconds": bound.slo.age}
+    return {
+        "dataAsOf": iso(data_time(view.binding, view.state)),
+        "staleSince": iso(view.state.stale_since),
+        "freshness": None if bound is None else {"maxStaleSeconds": bound.max_stale, "slo": slo},
     }
 
 

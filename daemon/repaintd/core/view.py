@@ -29,6 +29,11 @@ class View:
             return Status.PAUSED
         return Status.ERROR if self.state.error_count else Status.ACTIVE
 
+    @property
+    def stale(self) -> bool:
+        """Whether its data is older than it may be, as receivers were told."""
+        return self.state.stale_since is not None
+
 
 class Bindings(Protocol):
     """All bindings of the active configuration."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from repaintd.core.staleness import data_time, has_age
 from repaintd.core.state import Status
 from repaintd.core.view import Tally
 from repaintd.metrics import table
@@ -80,6 +81,50 @@ def blocks(snapshot: Snapshot, *, openmetrics: bool) -> Iterator[bytes]:
     for spec, attribute in _GAUGES:
         values = map(attrgetter(attribute), (view.state for view in snapshot.views))
         yield _head(spec, openmetrics=openmetrics) + _lines(spec.name, labels, "", values)
+    yield from _freshness(snapshot.views, openmetrics=openmetrics)
+
+
+def _freshness(views: Iterable[View], *, openmetrics: bool) -> Iterator[bytes]:
+    """Only of bindings whose data may not be of any age."""
+    bound = [view for view in views if view.binding.freshness is not None]
+    labels = [f'binding="{_escape(view.binding.uid)}"' for view in bound]
+    for spec, value in _AGES:
+        lines = _lines(spec.name, labels, "", map(value, bound))
+        yield _head(spec, openmetrics=openmetrics) + lines
+
+
+def _stale(view: View) -> int | None:
+    return None if _max_stale(view) is None else int(view.stale)
+
+
+def _max_stale(view: View) -> float | None:
+    return view.binding.freshness.max_stale if view.binding.freshness else None
+
+
+def _data_timestamp(view: View) -> float | None:
+    if not has_age(view.binding):
+        return None
+    at = data_time(view.binding, view.state)
+    return view.state.created_at if at is None else at
+
+
+def _slo_age(view: View) -> float | None:
+    freshness = view.binding.freshness
+    return freshness.slo.age if freshness and freshness.slo else None
+
+
+def _slo_ratio(view: View) -> float | None:
+    freshness = view.binding.freshness
+    return freshness.slo.ratio if freshness and freshness.slo else None
+
+
+_AGES: Final = (
+    (table.STALE, _stale),
+    (table.MAX_STALE, _max_stale),
+    (table.DATA_TIMESTAMP, _data_timestamp),
+    (table.SLO_AGE, _slo_age),
+    (table.SLO_RATIO, _slo_ratio),
+)
 
 
 def _head(spec: MetricSpec, *, openmetrics: bool) -> bytes:

@@ -154,6 +154,37 @@ CONSECUTIVE_FAILURES: Final = MetricSpec(
     labels=("binding",),
     help="Failed refreshes in a row.",
 )
+STALE: Final = MetricSpec(
+    name="repaintd_binding_stale",
+    kind="gauge",
+    labels=("binding",),
+    help="1 while the data is older than freshness.maxStale, else 0; absent without that bound.",
+)
+MAX_STALE: Final = MetricSpec(
+    name="repaintd_binding_max_stale_seconds",
+    kind="gauge",
+    labels=("binding",),
+    help="freshness.maxStale, for bindings that have it.",
+)
+DATA_TIMESTAMP: Final = MetricSpec(
+    name="repaintd_binding_data_timestamp_seconds",
+    kind="gauge",
+    labels=("binding",),
+    help="When the data was known to be current, for bindings with `freshness`; before the first "
+    "data, when the binding was first seen.",
+)
+SLO_AGE: Final = MetricSpec(
+    name="repaintd_binding_slo_age_seconds",
+    kind="gauge",
+    labels=("binding",),
+    help="The age in freshness.slo: data younger than that meets it.",
+)
+SLO_RATIO: Final = MetricSpec(
+    name="repaintd_binding_slo_ratio",
+    kind="gauge",
+    labels=("binding",),
+    help="The share of the time in freshness.slo, from 0 to 1.",
+)
 REFRESH_LAG: Final = MetricSpec(
     name="repaintd_refresh_lag_seconds",
     kind="histogram",
@@ -198,6 +229,11 @@ METRICS: Final = (
     LAST_SUCCESS,
     LAST_ATTEMPT,
     CONSECUTIVE_FAILURES,
+    STALE,
+    MAX_STALE,
+    DATA_TIMESTAMP,
+    SLO_AGE,
+    SLO_RATIO,
     REFRESH_LAG,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,

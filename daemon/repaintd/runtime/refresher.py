@@ -14,6 +14,7 @@ from repaintd.core.pipeline import Work, draw_default, refresh
 from repaintd.core.run import Ending
 from repaintd.core.status import image_url
 from repaintd.errors import PublishFailed, RefreshFailed, RenderFailed, StoreUnavailable
+from repaintd.runtime.freshness_teller import FreshnessTeller
 from repaintd.runtime.reload_due import due_when_changed
 from repaintd.runtime.run_log import RunLog
 from repaintd.runtime.run_steps import RunSteps
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from repaintd.core.image import PublishedImage
     from repaintd.core.pipeline import Outcome
     from repaintd.core.ports import Clock, Publisher
-    from repaintd.core.run import Streak
     from repaintd.core.state import Trigger
     from repaintd.metrics import Metrics
     from repaintd.runtime.catalogue import Catalogue, Entry
@@ -64,6 +64,9 @@ class Refresher:
         self._words = RunWords(log)
         self._runs = RunLog(store)
         self._under_way: dict[str, RunSteps] = {}
+        self._teller = FreshnessTeller(
+            store=store, metrics=metrics, clock=clock, words=self._words, public_url=public_url
+        )
         self._first_images: dict[str, asyncio.Event] = {}
 
     async def run(self, uid: str, trigger: Trigger, lag: float) -> float | None:
@@ -72,6 +75,8 @@ class Refresher:
         Returns:
             When the binding is due next; None when only a trigger makes it run.
         """
+        if uid in self._teller.busy:
+            await self._teller.over(uid)
         entry = self._catalogue.entry(uid)
         if entry is None:
             return None
@@ -80,6 +85,8 @@ class Refresher:
         try:
             self._metrics.observe_refresh_lag(lag)
             await self._run(entry, steps)
+            if entry.state.stale_since is not None and self._is_current(entry):
+                await self._teller.tell(entry)
         except Exception as error:  # noqa: BLE001 — a bug in one refresh must not stop the others
             self._log.exception("refresh broke; please report this", binding=uid)
             self._put_off(entry, f"internal error: {type(error).__name__}", "internal", steps)
@@ -104,6 +111,12 @@ class Refresher:
     def under_way(self, uid: str) -> RunSteps | None:
         """The run of *uid* that is under way, if there is one."""
         return self._under_way.get(uid)
+
+    async def tell_freshness(self, uid: str) -> None:
+        """Tell that the data of *uid* has become too old, or is not any more; not during a run."""
+        entry = self._catalogue.entry(uid)
+        if entry is not None and uid not in self._under_way:
+            await self._teller.tell(entry)
 
     async def _run(self, entry: Entry, steps: RunSteps) -> None:
         work = self._work(entry, steps.trigger, steps.at)
@@ -162,7 +175,7 @@ class Refresher:
         settled = health.after_success(work, outcome, due, stamp)
         self._metrics.count_outcome(work.binding.uid, outcome)
         streak = self._runs.succeeded(work, outcome, settled.state, steps)
-        if not await self._record(entry, _with(settled, streak), steps):
+        if not await self._record(entry, settled.with_streak(streak), steps):
             return
         if outcome.mapped is not None and work.configured == entry.configured:
             entry.drawn = True
@@ -211,7 +224,7 @@ class Refresher:
             self._metrics.tally(work.binding.uid).renders_error += 1
         self._words.failed(work, failure, settled)
         streak = self._runs.failed(work.state, failure, settled.state, steps)
-        await self._record(entry, _with(settled, streak), steps)
+        await self._record(entry, settled.with_streak(streak), steps)
         if self._is_current(entry) and work.binding.refresh.on_error is OnError.SERVE_DEFAULT:
             await self._draw_default(entry, work, steps)
 
@@ -284,9 +297,3 @@ def _due(work: Work, outcome: Outcome, now: float) -> schedule.Due:
     if outcome.result is None:
         return schedule.after_update(work.binding, now, work.state.last_fetch_at)
     return schedule.after_success(work.binding, now, getattr(outcome.result, "hints", NO_HINTS))
-
-
-def _with(settled: health.Settled, streak: Streak) -> health.Settled:
-    if settled.state.streak is streak:
-        return settled
-    return replace(settled, state=replace(settled.state, streak=streak))

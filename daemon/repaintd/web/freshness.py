@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs
@@ -12,14 +14,28 @@ from repaintd.core.binding import PolicyType
 if TYPE_CHECKING:
     from repaintd.core.view import View
 
+AS_OF: Final = "X-Data-As-Of"
 _POLLED: Final = frozenset({PolicyType.TTL, PolicyType.ETAG})
 _REVALIDATE: Final = "public, no-cache"
 _RETRY_LEAST: Final = 1
 _RETRY_MOST: Final = 60
 
 
-def cache_control(view: View, now: float) -> str:
+def age_headers(as_of: float, now: float) -> dict[str, str]:
+    """How old the data is that the image shows, and the moment it is of (RFC 3339, in UTC)."""
+    return {hdrs.AGE: str(max(0, int(now - as_of))), AS_OF: _rfc3339(int(as_of))}
+
+
+@lru_cache(maxsize=4096)
+def _rfc3339(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def cache_control(view: View, now: float, as_of: float | None = None) -> str:
     """Until the next refresh and no longer than the ttl (contract B.9).
+
+    Caches take the `Age` off it, which counts from *as_of* (RFC 9111 section 4.2): what they are
+    to have left is added to that.
 
     Where no time is known at which the image may change (webhook, manual, paused), caches keep it
     but ask each time, which costs a 304.
@@ -27,11 +43,13 @@ def cache_control(view: View, now: float) -> str:
     binding, due = view.binding, view.state.next_due_at
     if due is None or binding.paused or binding.refresh.type not in _POLLED:
         return _REVALIDATE
-    return f"public, max-age={min(binding.refresh.ttl_seconds, max(0, int(due - now)))}"
+    left = max(0, int(due - now))
+    age = 0 if as_of is None else max(0, int(now - as_of))
+    return f"public, max-age={min(binding.refresh.ttl_seconds, left + age)}"
 
 
 def stale_headers(view: View, modified_at: float, now: float) -> dict[str, str]:
-    """What goes with the last good image after a failed refresh (contract B.7).
+    """What goes with the last good image after a failed refresh (contract B.7), or when it is old.
 
     `Age` counts from the latest refresh that confirmed the image, not from when it was drawn.
     """

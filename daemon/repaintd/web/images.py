@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs, web
 
 from repaintd.core.binding import ImageFormat, OnError
+from repaintd.core.staleness import data_time
 from repaintd.core.state import Status
 from repaintd.core.status import image_url
 from repaintd.web import placeholder
 from repaintd.web.conditional import Verdict, http_date, verdict
-from repaintd.web.freshness import cache_control, retry_after, stale_headers
+from repaintd.web.freshness import age_headers, cache_control, retry_after, stale_headers
 from repaintd.web.problem import Problem
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Images:
         image = await self._surface.images.read(filename)
         if image is None:
             return None
-        if view.state.error_count:
+        if view.state.error_count or view.stale:
             return image, stale_headers(view, image.modified_at, self._surface.clock.now())
         return image, {}
 
@@ -109,11 +110,14 @@ def _respond(
     request: web.BaseRequest, view: View, image: ServedImage, reasons: dict[str, str], now: float
 ) -> web.Response:
     etag, modified = f'"{image.etag}"', int(image.modified_at)
+    as_of = None if reasons is _DEFAULT else data_time(view.binding, view.state)
     headers: dict[str, str] = {
         hdrs.ETAG: etag,
-        hdrs.CACHE_CONTROL: cache_control(view, now),
+        hdrs.CACHE_CONTROL: cache_control(view, now, as_of),
         **reasons,
     }
+    if as_of is not None:
+        headers |= age_headers(as_of, now)
     outcome = verdict(request.headers, etag, modified)
     if outcome is Verdict.NOT_MODIFIED:  # no more than this: RFC 9110 section 15.4.5
         return web.Response(status=304, headers=headers)

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from repaintd.core.binding import Binding, ImageFormat, OutputConfig, RefreshPolicy, SourceConfig
+from repaintd.core.binding import (
+    Binding,
+    Freshness,
+    ImageFormat,
+    OutputConfig,
+    RefreshPolicy,
+    Slo,
+    SourceConfig,
+)
 from repaintd.core.state import BindingState, Fallback, StoredImage
 from repaintd.core.status import (
     Daemon,
@@ -40,7 +48,7 @@ def view(uid="card", *, paused=False, output=None, **state):
         paused=paused,
         webhook={"secret": "s3cret"},
     )
-    state = {"variables": {"title": "s3cret"}, "document": "s3cret", "created_at": NOW} | state
+    state = {"variables": {"title": "s3cret"}, "created_at": NOW} | state
     return View(binding=binding, state=BindingState(uid=uid, **state))
 
 
@@ -97,6 +105,7 @@ def test_a_binding_in_the_words_of_the_contract():
         "refreshPolicy": {"type": "ttl", "ttlSeconds": 600, "onError": "serve_stale"},
         "outputConfig": {"format": "png", "quality": 90},
         "status": "error",
+        "stale": False,
         "renderUrl": "https://pics.example.net/b/card.png",
         "lastFetchAt": "2027-01-15T07:59:00.000Z",
         "lastRenderAt": "2027-01-15T07:59:00.000Z",
@@ -109,6 +118,9 @@ def test_a_binding_in_the_words_of_the_contract():
         "nextRefreshAt": "2027-01-15T08:00:29.000Z",
         "dueReason": "retry",
         "createdAt": "2027-01-15T08:00:00.000Z",
+        "dataAsOf": "2027-01-15T07:59:00.000Z",
+        "staleSince": None,
+        "freshness": None,
         "image": {
             "etag": "abc",
             "size": 1234,
@@ -126,6 +138,36 @@ def test_a_binding_in_the_words_of_the_contract():
         "publishes": 9,
         "triggers": {"queued": 10, "coalesced": 11, "ignored": 12, "duplicate": 13},
     }
+
+
+def test_how_old_the_data_may_be_is_told_and_whether_it_is_older():
+    bound = Freshness(max_stale=60.0, slo=Slo(ratio=0.99, age=300.0))
+    one = view(stale_since=NOW - 5, last_success_at=NOW - 65)
+    stale = replace(one, binding=replace(one.binding, freshness=bound))
+
+    actual = binding_document(stale, Tally(), URL)
+
+    assert (actual["status"], actual["stale"]) == ("active", True)
+    assert actual["dataAsOf"] == "2027-01-15T07:58:55.000Z"
+    assert actual["staleSince"] == "2027-01-15T07:59:55.000Z"
+    assert actual["freshness"] == {
+        "maxStaleSeconds": 60.0,
+        "slo": {"ratio": 0.99, "ageSeconds": 300.0},
+    }
+    assert head_document([stale, one], {}, DAEMON, events={})["totals"]["stale"] == 2
+
+
+def test_an_objective_alone_is_told_without_a_bound_and_a_bound_without_an_objective():
+    one = view()
+    for bound, expected in (
+        (Freshness(max_stale=60.0), {"maxStaleSeconds": 60.0, "slo": None}),
+        (
+            Freshness(slo=Slo(ratio=0.9, age=5.0)),
+            {"maxStaleSeconds": None, "slo": {"ratio": 0.9, "ageSeconds": 5.0}},
+        ),
+    ):
+        bound_view = replace(one, binding=replace(one.binding, freshness=bound))
+        assert binding_document(bound_view, Tally(), URL)["freshness"] == expected
 
 
 def test_a_binding_that_did_nothing_yet():

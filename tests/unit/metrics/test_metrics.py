@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from repaintd.core.binding import Binding, SourceConfig
+from repaintd.core.binding import Binding, Freshness, Slo, SourceConfig
 from repaintd.core.event import FAILED, NAMES, UPDATED
 from repaintd.core.state import BindingState
 from repaintd.core.view import Tally, View
@@ -17,9 +17,11 @@ from repaintd.metrics.exposition import Variant, negotiate
 AT = 1_800_000_000.5
 
 
-def view(uid, *, paused=False, **state):
-    source = SourceConfig(type="http", spec=None, fingerprint="")
-    binding = Binding(uid=uid, name=uid, template_id="t", source=source, paused=paused)
+def view(uid, *, paused=False, freshness=None, type_="http", **state):
+    source = SourceConfig(type=type_, spec=None, fingerprint="")
+    binding = Binding(
+        uid=uid, name=uid, template_id="t", source=source, paused=paused, freshness=freshness
+    )
     return View(binding=binding, state=BindingState(uid=uid, **state))
 
 
@@ -199,7 +201,8 @@ def test_the_table_names_every_metric_with_its_labels_and_nothing_else(metrics, 
     metrics.count_failure("a", "fetch", "status")
     metrics.sink_succeeded("mqtt", AT)
     metrics.count_rejected("signature")
-    one = view("a", last_success_at=AT, last_attempt_at=AT)
+    bound = Freshness(max_stale=60.0, slo=Slo(ratio=0.99, age=300.0))
+    one = view("a", last_success_at=AT, last_attempt_at=AT, freshness=bound)
     text = metrics.exposition([one], Variant(openmetrics=openmetrics))().decode()
     parse = parse_openmetrics if openmetrics else parse_text
 
@@ -212,6 +215,38 @@ def test_the_table_names_every_metric_with_its_labels_and_nothing_else(metrics, 
             found[name] = (family.documentation, labels)
 
     assert found == {spec.name: (spec.help, set(spec.labels)) for spec in METRICS}
+
+
+def test_ages_are_told_of_bindings_that_have_a_bound_or_an_objective(metrics):
+    bound = Freshness(max_stale=60.0)
+    aim = Freshness(slo=Slo(ratio=0.99, age=300.0))
+    fixed = view("d", type_="static", freshness=aim, last_success_at=AT)
+    found = samples(
+        metrics,
+        view("a", freshness=bound, created_at=AT),
+        view("b", freshness=bound, stale_since=AT, last_success_at=AT - 9),
+        view("c", freshness=aim, last_success_at=AT),
+        fixed,
+        view("e", last_success_at=AT),
+    )
+    ages = {
+        "_".join([name.removeprefix("repaintd_binding_"), labels[0][1]]): value
+        for (name, *labels), value in found.items()
+        if any(word in name for word in ("stale", "slo", "data_timestamp"))
+    }
+    assert ages == {
+        "stale_a": 0,
+        "stale_b": 1,
+        "max_stale_seconds_a": 60,
+        "max_stale_seconds_b": 60,
+        "data_timestamp_seconds_a": AT,
+        "data_timestamp_seconds_b": AT - 9,
+        "data_timestamp_seconds_c": AT,
+        "slo_age_seconds_c": 300,
+        "slo_age_seconds_d": 300,
+        "slo_ratio_c": 0.99,
+        "slo_ratio_d": 0.99,
+    }
 
 
 def test_every_metric_has_a_meaning_and_a_base_unit():

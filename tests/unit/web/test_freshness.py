@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from repaintd.core.binding import PolicyType
-from repaintd.web.freshness import cache_control, retry_after
+from repaintd.web.freshness import age_headers, cache_control, retry_after
 
 NOW = 1_800_000_000.0
 
@@ -38,3 +38,21 @@ RETRY = {
 @pytest.mark.parametrize(("changes", "expected"), RETRY.values(), ids=RETRY)
 def test_retry_after(house, changes, expected):
     assert expected == retry_after(house.add("card", **changes), NOW)
+
+
+AGED = {
+    "what is left is added to the age": ({"next_due_at": NOW + 100}, 50, "public, max-age=150"),
+    "no longer than the ttl": ({"next_due_at": NOW + 200}, 150, "public, max-age=300"),
+    "an overdue refresh leaves nothing": ({"next_due_at": NOW - 5}, 90, "public, max-age=90"),
+    "data from the future has no age": ({"next_due_at": NOW + 100}, -9, "public, max-age=100"),
+}
+
+
+@pytest.mark.parametrize(("changes", "age", "expected"), AGED.values(), ids=AGED)
+def test_caches_take_the_age_off_what_they_may_keep(house, changes, age, expected):
+    assert expected == cache_control(house.add("card", **changes), NOW, NOW - age)
+
+
+def test_the_age_is_whole_seconds_and_the_moment_is_rfc_3339():
+    assert age_headers(NOW - 61.9, NOW) == {"Age": "61", "X-Data-As-Of": "2027-01-15T07:58:58Z"}
+    assert age_headers(NOW + 5, NOW)["Age"] == "0"

@@ -274,3 +274,41 @@ async def test_nobody_waits_for_an_image_that_will_not_come(house, client, chang
         assert response.status == 503
 
     assert house.first_image.asked == []
+
+
+AS_OF = {"Age": "60", "X-Data-As-Of": "2027-01-15T07:59:00Z"}
+
+
+@pytest.mark.parametrize("conditions", [{}, {"If-None-Match": '"abc"'}])
+async def test_an_image_says_of_when_its_data_is(house, client, conditions):
+    house.add("card", last_success_at=NOW - 60)
+
+    async with client.get("/b/card.png", headers=conditions) as response:
+        assert response.status == (304 if conditions else 200)
+        assert {name: response.headers[name] for name in AS_OF} == AS_OF
+        assert response.headers["Cache-Control"] == "public, max-age=180"
+        assert "X-Pictify-Stale" not in response.headers
+
+
+async def test_an_image_whose_data_does_not_grow_old_says_nothing_of_it(house, client):
+    house.add("card", last_success_at=NOW - 60, type=PolicyType.MANUAL)
+
+    async with client.get("/b/card.png") as response:
+        assert not AS_OF.keys() & response.headers.keys()
+
+
+async def test_an_image_of_the_defaults_is_of_no_data(house, client):
+    house.add("card", on_error=OnError.SERVE_DEFAULT, last_success_at=NOW - 60, **FAILING)
+    house.defaults.put("card.png", body=b"default", etag="def")
+
+    async with client.get("/b/card.png") as response:
+        assert not AS_OF.keys() & response.headers.keys()
+
+
+async def test_an_image_whose_data_is_too_old_says_so_though_nothing_fails(house, client):
+    house.add("card", last_success_at=NOW - 60, stale_since=NOW - 1)
+
+    async with client.get("/b/card.png") as response:
+        assert response.headers["Warning"] == '110 - "Response is Stale"'
+        assert response.headers["X-Pictify-Stale"] == "true"
+        assert {name: response.headers[name] for name in AS_OF} == AS_OF
