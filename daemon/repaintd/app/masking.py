@@ -111,10 +111,11 @@ def _parameter(match: re.Match[str]) -> str:
 
 
 def _pieces(text: str) -> str:
-    return "".join(
+    shown = "".join(
         piece if _is_reference(piece) or _HARMLESS.fullmatch(piece) else MASK
         for piece in _TOKEN.split(text)
     )
+    return shown.replace(MASK * 2, MASK)
 
 
 def _is_reference(piece: str) -> bool:

@@ -203,3 +203,6 @@ def test_a_binding_whose_file_went_away_is_told_at_the_place_it_was_read_from(tr
             write(tree, "bindings/all.yaml", text)
         first = check_fixtures(loaded)[0]
         assert (first.file, first.line) == ("bindings/all.yaml", 8)
+    (tree / "bindings" / "all.yaml").unlink()
+    (tree / "bindings" / "all.yaml").mkdir()
+    assert check_fixtures(loaded)[0].line == 8

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from repaintd.app import Options, load
 from repaintd.app.effective import effective_binding, effective_settings
+from repaintd.app.masking import masked_text
 from repaintd.cli import root
 from repaintd.cli.yaml_text import yaml_text
 from repaintd.config.yaml_reader import YamlReader
@@ -237,6 +238,23 @@ def test_what_is_printed_is_a_valid_configuration_that_means_the_same(tmp_path):
     assert [
         effective_binding(after, each) for each in after.configuration.bindings.values()
     ] == bindings
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Bearer ${env:A}", "Bearer ${env:A}"),
+        ("${env:A}:${file:/b}", "${env:A}:${file:/b}"),
+        ("Bearer abc", "********"),
+        ("abc${env:A}", "********${env:A}"),
+        ("$${env:A}", "********"),
+        ("${secret:abc}", "********"),
+        ("https://${env:A}@x/", "********${env:A}********"),
+        ("https://u:p@x.example/", "https://********@x.example"),
+    ],
+)
+def test_of_a_secret_text_only_references_are_shown(text, shown):
+    assert masked_text(text) == shown
 
 
 def test_texts_that_look_like_something_else_stay_texts():
