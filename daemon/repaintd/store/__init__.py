@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from repaintd.store.event import StoredEvent
 from repaintd.store.opening import open_store
-from repaintd.store.reading import read_runs, read_states
+from repaintd.store.reading import read_document, read_runs, read_states
 from repaintd.store.store import Store
 
-__all__ = ["Store", "StoredEvent", "open_store", "read_runs", "read_states"]
+__all__ = ["Store", "StoredEvent", "open_store", "read_document", "read_runs", "read_states"]

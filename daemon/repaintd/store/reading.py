@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DATABASE: Final = "state.sqlite3"
 
 T = TypeVar("T")
+_WITH_INBOX: Final = 2
+"""The schema version that brought the inbox."""
 _WITH_RUNS: Final = 3
 """The schema version that brought the log of runs."""
 
@@ -51,6 +53,20 @@ async def read_runs(directory: Path, uid: str) -> list[Run]:
         return decoded_runs(uid, connection.execute(SELECT, (uid,)))
 
     return await asyncio.to_thread(_read, directory / DATABASE, runs, _WITH_RUNS) or []
+
+
+async def read_document(directory: Path, uid: str) -> bytes | None:
+    """What was pushed to a binding, as JSON; None where nothing was.
+
+    Raises:
+        StoreUnavailable: there is a database, but it cannot be read.
+    """
+
+    def document(connection: sqlite3.Connection) -> bytes | None:
+        row = connection.execute("SELECT document FROM inbox WHERE uid = ?", (uid,)).fetchone()
+        return None if row is None else row[0]
+
+    return await asyncio.to_thread(_read, directory / DATABASE, document, _WITH_INBOX)
 
 
 def all_states(connection: sqlite3.Connection) -> dict[str, BindingState]:
