@@ -14,6 +14,7 @@ from repaintd.cli.doctor import doctor
 from repaintd.cli.events import events
 from repaintd.cli.explain import explain
 from repaintd.cli.listing import list_bindings
+from repaintd.cli.plan import plan
 from repaintd.cli.refresh import refresh
 from repaintd.cli.render import render
 from repaintd.cli.run import run
@@ -26,6 +27,7 @@ __all__ = ["COMMANDS", "main", "root"]
 COMMANDS = (
     run,
     check,
+    plan,
     config,
     schema,
     render,
