@@ -2,8 +2,8 @@
 
 The first trigger after a quiet time causes a run at once. Those that follow are gathered: they
 cause one more run, *debounce* seconds after the last of them or *max_wait* seconds after the first,
-whichever comes earlier. A binding is quiet while no run of it is under way and none that triggers
-caused began within the last *debounce* seconds.
+whichever comes earlier. A binding is quiet while no run that triggers caused is under way, and none
+began within the last *debounce* seconds: a run that time alone has started begins no burst.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Bursts:
         """Take one trigger more.
 
         *debounce* and *max_wait* are seconds; a debounce of 0 lets the trigger, and all that wait
-        with it, run at once. *running* says that a run of *uid* is under way: it has not seen this
-        trigger.
+        with it, run at once. *running* says that a run of *uid* is under way that took triggers: it
+        has not seen this one.
         """
         before = self._waiting.get(uid)
         if before is None:

@@ -49,6 +49,7 @@ class Scheduler:
         self._log = log
         self._timetable = Timetable()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._triggered: set[str] = set()  # those of them that took triggers
         self._bursts = Bursts()
         self._by_time: dict[str, float] = {}  # when who has triggers waiting would run without them
         self._on_run_end: Callable[[str], None] | None = None
@@ -86,9 +87,10 @@ class Scheduler:
     ) -> bool:
         """Refresh *uid*: at once after a quiet time, else when the burst allows it.
 
-        Never while a run is under way: that one has not seen what the trigger is about. *debounce*
-        is how many seconds without another trigger end a burst, 0 for a run as soon as can be,
-        together with whatever was gathered; *max_wait* how many a burst may put the run off in all.
+        Never while a run is under way: that one has not seen what the trigger is about; after one
+        that time alone has started, at once. *debounce* is how many seconds without another trigger
+        end a burst, 0 for a run as soon as can be, together with whatever was gathered; *max_wait*
+        how many a burst may put the run off in all.
 
         Returns:
             True when this caused a run of its own, False when one was waiting already.
@@ -96,7 +98,12 @@ class Scheduler:
         now, running = self._clock.monotonic(), uid in self._running
         first = self._bursts.waiting(uid) is None
         waiting = self._bursts.add(
-            uid, trigger, now, debounce=debounce, max_wait=max_wait, running=running
+            uid,
+            trigger,
+            now,
+            debounce=debounce,
+            max_wait=max_wait,
+            running=uid in self._triggered,
         )
         if not running:
             self._bring_forward(uid, waiting.due_at, first=first)
@@ -196,6 +203,8 @@ class Scheduler:
             waiting = self._bursts.waiting(uid)
             if waiting is not None and self._is_put_off(uid, waiting.due_at, now):
                 continue
+            if waiting is not None:
+                self._triggered.add(uid)
             trigger = self._trigger_of(uid) if waiting is None else self._take(uid, now)
             self._start(tasks, uid, trigger, now - at)
         return True
@@ -225,15 +234,20 @@ class Scheduler:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
+                self._aside.pop(uid, None)  # not for the next run, if there ever is one
                 raise
             self._log.error("a refresh cancelled itself; please report this", binding=uid)
         except Exception:  # noqa: BLE001 — a bug in one refresh must not stop the others
             self._log.exception("a refresh broke; please report this", binding=uid)
         finally:
-            del self._running[uid]
-            if not self._running:
-                self._idle.set()
+            self._ended(uid)
         self.set(uid, self._aside.pop(uid, next_due))
+
+    def _ended(self, uid: str) -> None:
+        del self._running[uid]
+        self._triggered.discard(uid)
+        if not self._running:
+            self._idle.set()
         if self._on_run_end is not None:
             self._on_run_end(uid)
 

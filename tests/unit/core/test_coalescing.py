@@ -58,7 +58,7 @@ def test_ten_thousand_triggers_within_seconds_cause_three_runs_at_most(seconds, 
     assert runs[-1] >= times[-1]
 
 
-def test_a_trigger_during_a_run_waits_for_its_end_and_for_the_debounce():
+def test_a_trigger_during_a_triggered_run_waits_for_its_end_and_for_the_debounce():
     bursts = Bursts()
     waiting = bursts.add("a", Trigger.WEBHOOK, 3.0, **BY_DEFAULT, running=True)
     assert (waiting.due_at, waiting.at_once) == (4.0, False)

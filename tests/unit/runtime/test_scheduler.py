@@ -279,7 +279,7 @@ async def test_triggers_during_a_run_are_gathered_until_after_it():
     runs.gate.clear()
     runs.next_due = clock.now() + 300
     async with serving(runs, clock) as scheduler:
-        scheduler.set("a", clock.now())
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
         await runs.until(1)
         scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
         await later(scheduler, clock, 0.5)
@@ -287,8 +287,47 @@ async def test_triggers_during_a_run_are_gathered_until_after_it():
         await settle()
         assert len(runs.started) == 1
         await later(scheduler, clock, 0.5)
-        assert runs.started == [("a", Trigger.TTL), ("a", Trigger.WEBHOOK)]
+        assert runs.started == [("a", Trigger.WEBHOOK)] * 2
         assert scheduler._timetable.at("a") == pytest.approx(clock.monotonic() + 299)
+
+
+async def test_a_trigger_during_a_run_that_time_has_started_runs_right_after_it():
+    clock, runs = FakeClock(), Runs()
+    runs.gate.clear()
+    runs.next_due = clock.now() + 300
+    async with serving(runs, clock) as scheduler:
+        scheduler.set("a", clock.now())
+        await runs.until(1)
+        for _ in range(3):
+            scheduler.trigger("a", Trigger.WEBHOOK, **BURST)
+            await later(scheduler, clock, 0.1)
+        assert len(runs.started) == 1
+        runs.gate.set()
+        await settle()
+        assert runs.started == [("a", Trigger.TTL), ("a", Trigger.WEBHOOK)]
+        scheduler.trigger("a", Trigger.WEBHOOK, **BURST)  # now a burst has begun
+        await later(scheduler, clock, 0.9)
+        assert len(runs.started) == 2
+        await later(scheduler, clock, 0.1)
+        assert len(runs.started) == 3
+        assert scheduler._triggered == set()
+
+
+async def test_a_binding_that_was_stopped_in_a_run_is_polled_again_when_it_is_back():
+    clock, runs, ended = FakeClock(), Runs(), []
+    runs.gate.clear()
+    async with serving(runs, clock) as scheduler:
+        scheduler.on_run_end(ended.append)
+        scheduler.set("a", clock.now())
+        await runs.until(1)
+        assert await scheduler.stop("a", 5)
+        assert ended == ["a"]
+        runs.gate.set()
+        runs.next_due = clock.now() + 50
+        scheduler.set("a", clock.now())
+        await runs.until(2)
+        await settle()
+        assert scheduler._timetable.at("a") == clock.monotonic() + 50
 
 
 async def test_a_removed_binding_leaves_no_burst_behind():
