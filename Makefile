@@ -27,6 +27,7 @@ setup-dev: ## The same, with all that tests and linters need
 	@.ci/setup/browser
 	@.ci/setup/fonts --dev
 	@.ci/setup/tools $(TOOLS)
+	@.ci/setup/promtool
 
 # The browser tests share one worker (tests/conftest.py), so two workers keep two cores busy.
 test: setup-dev ## Run the tests

@@ -26,6 +26,7 @@ class DaemonHealth:
 
     def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
         self._clock = parts.clock.monotonic
+        self._metrics = parts.metrics
         self._scheduler = scheduler
         self._probes = {"database": parts.store.probe, "renderer": parts.tools.renderer.probe}
         self._seen: dict[str, Check] = {}
@@ -43,6 +44,8 @@ class DaemonHealth:
         async with asyncio.TaskGroup() as tasks:
             for name, probe in self._probes.items():
                 tasks.create_task(self._try(name, probe), name=f"probe:{name}")
+        for name, check in self._seen.items():
+            self._metrics.set_check(name, ok=check.ok)
         self._looked_at = self._clock()
 
     async def live(self) -> Readiness:

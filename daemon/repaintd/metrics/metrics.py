@@ -63,6 +63,7 @@ class Metrics:
         self._reasons: set[str] = set()
         self._streams = self._gauge(table.EVENT_STREAMS)
         self._streams_dropped = self._counter(table.EVENT_STREAMS_DROPPED)
+        self._check_ok = self._gauge(table.CHECK_OK)
         self._reload_successful = self._gauge(table.RELOAD_SUCCESSFUL)
         self._reload_timestamp = self._gauge(table.RELOAD_TIMESTAMP)
         name = table.BUILD_INFO.name.removesuffix("_info")
@@ -118,6 +119,10 @@ class Metrics:
         self._reload_successful.set(int(successful))
         if successful:
             self._reload_timestamp.set(at)
+
+    def set_check(self, name: str, *, ok: bool) -> None:
+        """What was tried just now, and whether it worked."""
+        self._check_ok.labels(name).set(int(ok))
 
     def count_rejected(self, reason: str) -> None:
         """Count one inbound webhook that was turned away, for a reason from a bounded set."""

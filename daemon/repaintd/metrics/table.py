@@ -190,6 +190,12 @@ REFRESH_LAG: Final = MetricSpec(
     kind="histogram",
     help="From the moment a refresh was due to its start.",
 )
+CHECK_OK: Final = MetricSpec(
+    name="repaintd_check_ok",
+    kind="gauge",
+    labels=("check",),
+    help="1 when the database or the renderer worked when it was tried last, else 0.",
+)
 RELOAD_SUCCESSFUL: Final = MetricSpec(
     name="repaintd_config_last_reload_successful",
     kind="gauge",
@@ -235,6 +241,7 @@ METRICS: Final = (
     SLO_AGE,
     SLO_RATIO,
     REFRESH_LAG,
+    CHECK_OK,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     LOOP_LAG,

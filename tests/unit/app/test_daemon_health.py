@@ -18,13 +18,18 @@ class World:
         self.clock = FakeClock()
         self.database: BaseException | None = None
         self.renderer: BaseException | None = None
+        self.told: dict[str, bool] = {}
         parts = SimpleNamespace(
             clock=self.clock,
+            metrics=SimpleNamespace(set_check=self.tell),
             store=SimpleNamespace(probe=self.probe_database),
             tools=SimpleNamespace(renderer=SimpleNamespace(probe=self.probe_renderer)),
         )
         self.scheduler = SimpleNamespace(last_turn_at=self.clock.monotonic())
         self.health = DaemonHealth(parts, self.scheduler)
+
+    def tell(self, name: str, *, ok: bool) -> None:
+        self.told[name] = ok
 
     async def probe_database(self) -> None:
         await self.answer(self.database)
@@ -44,6 +49,7 @@ async def test_all_is_well_when_everything_that_was_tried_works():
     await world.health.look()
     assert (await world.health.ready()).ok
     assert (await world.health.live()).ok
+    assert world.told == {"database": True, "renderer": True}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,7 @@ async def test_what_refuses_is_not_ready_and_alive(part, error):
     world = World()
     setattr(world, part, error)
     await world.health.look()
+    assert world.told == {"database": True, "renderer": True, part: False}
     ready = await world.health.ready()
     assert not ready.ok
     assert ready.checks[part].detail == (str(error) or "internal error: ZeroDivisionError")

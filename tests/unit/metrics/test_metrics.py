@@ -201,6 +201,7 @@ def test_the_table_names_every_metric_with_its_labels_and_nothing_else(metrics, 
     metrics.count_failure("a", "fetch", "status")
     metrics.sink_succeeded("mqtt", AT)
     metrics.count_rejected("signature")
+    metrics.set_check("renderer", ok=True)
     bound = Freshness(max_stale=60.0, slo=Slo(ratio=0.99, age=300.0))
     one = view("a", last_success_at=AT, last_attempt_at=AT, freshness=bound)
     text = metrics.exposition([one], Variant(openmetrics=openmetrics))().decode()
