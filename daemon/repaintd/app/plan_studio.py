@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -50,7 +50,7 @@ class Picture:
     Attributes:
         file: its name in the folder of pictures.
         format: of the published image.
-        size: bytes of the published image.
+        size: bytes of the published image; None where it was not drawn.
         width: pixels; height likewise.
         origin: where its data comes from.
         missing: variables that found no value in it.
@@ -58,7 +58,7 @@ class Picture:
 
     file: str
     format: str
-    size: int
+    size: int | None
     width: int
     height: int
     origin: str
@@ -128,11 +128,13 @@ async def open_studio(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sheet:
-    """An image of one side, and where its data comes from."""
+    """An image of one side as it is looked at, and what is known of the published one."""
 
-    image: RenderedImage
-    png: bytes
+    png: bytes = field(repr=False)
+    width: int
+    height: int
     format: ImageFormat
+    size: int | None
     recorded: Recorded
 
 
@@ -174,27 +176,40 @@ class Studio:
             raise NothingRecorded("the daemon publishes a PDF, which is not shown here")
         image = await asyncio.to_thread(published, self.after.configuration, uid, written)
         recorded = Recorded(variables={}, origin=ORIGIN)
-        return await asyncio.to_thread(_sheet, image, written, recorded)
+        return await _sheet(image, written, len(image.body), recorded)
 
     async def _drawn(self, loaded: Loaded, uid: str, *, own: bool) -> _Sheet:
         binding = loaded.configuration.bindings[uid]
         recorded = await self.recordings.of(loaded, uid, own=own)
         template, output = loaded.templates[binding.template_id], binding.output
         markup = await self.engine.expand(template, recorded.variables)
-        # A PDF cannot be looked at here: its page is drawn as on a screen.
-        shown = ImageFormat.PNG if output.format is ImageFormat.PDF else output.format
         job = RenderJob(
             template=template,
             markup=markup,
             width=output.width or template.width,
             height=output.height or template.height,
             scale=template.scale,
-            format=shown,
+            format=output.format,
             quality=output.quality,
             timeout=loaded.configuration.settings.render.timeout,
         )
-        image = await self.tools.renderer.render(job)
-        return await asyncio.to_thread(_sheet, image, output.format, recorded)
+        return await self._looked_at(job, recorded)
+
+    async def _looked_at(self, job: RenderJob, recorded: Recorded) -> _Sheet:
+        """Without the losses of its format, which would be differences; a PDF as on a screen.
+
+        Only what is compared with a published image has the same losses as that.
+        """
+        render, size = self.tools.renderer.render, None
+        if self.before is None and job.format is not ImageFormat.PDF:
+            image = await render(job)
+            return await _sheet(image, job.format, len(image.body), recorded)
+        image = await render(replace(job, format=ImageFormat.PNG))
+        if job.format is ImageFormat.PNG:
+            size = len(image.body)
+        elif job.format is not ImageFormat.PDF:
+            size = len((await render(job)).body)
+        return await _sheet(image, job.format, size, recorded)
 
     def _keep(
         self, uid: str, change: str, old: _Sheet | None, new: _Sheet | None, notes: list[str]
@@ -223,9 +238,9 @@ class Studio:
         return Picture(
             file=self._write(f"{uid}.{which}.png", sheet.png),
             format=sheet.format.value,
-            size=len(sheet.image.body),
-            width=sheet.image.width,
-            height=sheet.image.height,
+            size=sheet.size,
+            width=sheet.width,
+            height=sheet.height,
             origin=sheet.recorded.origin,
             missing=sheet.recorded.missing,
         )
@@ -249,8 +264,17 @@ async def _tried(drawing: Awaitable[_Sheet], which: str, notes: list[str]) -> _S
     return None
 
 
-def _sheet(image: RenderedImage, written: ImageFormat, recorded: Recorded) -> _Sheet:
-    return _Sheet(image=image, png=as_png(image.body), format=written, recorded=recorded)
+async def _sheet(
+    image: RenderedImage, written: ImageFormat, size: int | None, recorded: Recorded
+) -> _Sheet:
+    return _Sheet(
+        png=await asyncio.to_thread(as_png, image.body),
+        width=image.width,
+        height=image.height,
+        format=written,
+        size=size,
+        recorded=recorded,
+    )
 
 
 def _doubts(old: _Sheet, new: _Sheet) -> Iterator[str]:
@@ -263,5 +287,7 @@ def _doubts(old: _Sheet, new: _Sheet) -> Iterator[str]:
         )
     if ImageFormat.PDF in (old.format, new.format):
         yield "the PDF is shown as on a screen"
+    if old.png == new.png and old.size != new.size:
+        yield "only the quality of the file changes, which is not shown"
     if old.format is not new.format:
         yield f"the file becomes {new.format.value}, and has another name and URL"

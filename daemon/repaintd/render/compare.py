@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _OPAQUE: Final = 3
 _MOST: Final = 255
-_HIGHLIGHT: Final = (214, 0, 110)
+_STRONG: Final = (214, 0, 110)
 """Stands out on what is grey, for people who see red or green badly too."""
 _DIMMED: Final = 0.25
+_TINTED: Final = 0.5
+"""How far what differs follows the picture's lights and shades, so that it can be made out."""
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,8 +29,8 @@ class Comparison:
 
     Attributes:
         share: of the pixels, 0 to 1; those that only one of the pictures has differ.
-        picture: the later picture grey and pale, with all that differs in one strong colour, as
-            PNG; empty where nothing differs.
+        picture: the later picture grey and pale, with all that differs in tints of one strong
+            colour, as PNG; empty where nothing differs.
     """
 
     share: float
@@ -79,9 +81,11 @@ def _compare(before: Any, after: Any) -> Comparison:
     differs = ((old != new).bandor() | (in_old ^ in_new)).copy_memory()
     if differs.max() == 0:
         return Comparison(share=0.0)
-    seen = in_new.ifthenelse(new, old).flatten(background=_MOST)
-    pale = (seen.colourspace("b-w") * _DIMMED + _MOST * (1 - _DIMMED)).cast("uchar")
-    shown = differs.ifthenelse(list(_HIGHLIGHT), pale.bandjoin([pale, pale]))
+    grey = in_new.ifthenelse(new, old).flatten(background=_MOST).colourspace("b-w")
+    pale = (grey * _DIMMED + _MOST * (1 - _DIMMED)).cast("uchar")
+    tints = [grey * (_TINTED * (_MOST - each) / _MOST) + each for each in _STRONG]
+    tinted = tints[0].bandjoin(tints[1:]).cast("uchar")
+    shown = differs.ifthenelse(tinted, pale.bandjoin([pale, pale]))
     picture = shown.copy(interpretation="srgb").pngsave_buffer(compression=6, keep="none")
     return Comparison(share=differs.avg() / _MOST, picture=bytes(picture))
 

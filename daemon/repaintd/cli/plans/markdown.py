@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from repaintd.cli.plans.page import Page
-from repaintd.cli.plans.report import consequences, headline, percent
+from repaintd.cli.plans.report import consequences, counted, headline, percent
 from repaintd.config.problem import visible
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def markdown(report: PlanReport) -> str:
     _settings(page, plan.settings)
     if report.gallery is not None:
         _gallery(page, report.gallery, report.pictures)
-    _table(page, "added", ("Binding", "Template", "Source"), map(_brief, plan.added))
-    _table(page, "removed", ("Binding", "Template", "Source"), map(_brief, plan.removed))
+    _table(page, "Added", ("Binding", "Template", "Source"), map(_brief, plan.added))
+    _table(page, "Removed", ("Binding", "Template", "Source"), map(_brief, plan.removed))
     own = [each for each in plan.changed if not each.by_template]
-    _table(page, "changed", ("Binding", "What changes", "Then"), map(_changed, own))
+    _table(page, "Changed", ("Binding", "What changes", "Then"), map(_changed, own))
     headings = ("Template", "Change", "Bindings")
-    _table(page, "templates", headings, map(_template, plan.templates))
+    _table(page, "Templates", headings, map(_template, plan.templates))
     return page.text()
 
 
@@ -55,7 +55,7 @@ def invalid_markdown(problems: Sequence[Problem]) -> str:
 def _summary(plan: Plan) -> str:
     then = consequences(plan)
     lines = [f"Compared with {_code(plan.against)}", f"{then[:1].upper()}{then[1:]}"]
-    lines.append(f"{plan.bindings:,} bindings afterwards")
+    lines.append(f"{counted(plan.bindings, 'binding')} afterwards")
     return "".join(f"{line}. " for line in lines if line).rstrip()
 
 
@@ -64,7 +64,7 @@ def _settings(page: Page, settings: Sequence[Value]) -> None:
         (_code(each.name), _values((each,), names=False), "restart" if each.restart else "reload")
         for each in settings
     )
-    _table(page, "settings", ("Setting", "Change", "Taken over by"), rows)
+    _table(page, "Settings", ("Setting", "Change", "Taken over by"), rows)
 
 
 def _table(
@@ -75,7 +75,7 @@ def _table(
         return
     head = f"| {' | '.join(headings)} |\n|{' --- |' * len(headings)}\n"
     if title:
-        summary = f"{len(lines):,} {title}"
+        summary = f"{title} ({len(lines):,})"
         page.add_rows(f"\n<details><summary>{summary}</summary>\n\n{head}", lines, "\n</details>\n")
     else:
         page.add_rows(f"\n{head}", lines, "")
@@ -130,8 +130,8 @@ def _views(views: Views, base: str, *, unfolded: bool) -> str:
         lines += ["| Before | After | Difference |", "| --- | --- | --- |"]
         lines += [_row(_image(base, each, views.uid) for each in _files(views))]
         lines += [_row((_details(views.before), _details(views.after), said))]
-    lines += ["", *(f"- {_plain(note)}" for note in (*views.notes, *_missing(views)))]
-    return "\n".join([*lines, "", "</details>", ""])
+    notes = [f"- {_plain(note)}" for note in (*views.notes, *_missing(views))]
+    return "\n".join([*lines, *([""] * bool(notes)), *notes, "", "</details>", ""])
 
 
 def _files(views: Views) -> Iterator[str]:
@@ -150,8 +150,8 @@ def _image(base: str, file: str, uid: str) -> str:
 def _details(picture: Picture | None) -> str:
     if picture is None:
         return ""
-    size = f"{picture.width} by {picture.height}, {picture.format}, {_size(picture.size)}"
-    return f"{size}<br>from {_plain(picture.origin)}"
+    facts = [f"{picture.width} by {picture.height}", picture.format, _size(picture.size)]
+    return f"{', '.join(filter(None, facts))}<br>from {_plain(picture.origin)}"
 
 
 def _missing(views: Views) -> Iterator[str]:
@@ -160,7 +160,9 @@ def _missing(views: Views) -> Iterator[str]:
         yield f"without a value: {', '.join(names)}"
 
 
-def _size(size: int) -> str:
+def _size(size: int | None) -> str:
+    if size is None:
+        return ""
     return f"{size / _KILO:,.1f} kB" if size >= _KILO else f"{size} bytes"
 
 

@@ -31,12 +31,16 @@ def headline(plan: Plan) -> str:
     if plan.empty:
         return "nothing changes"
     counts = plan.counts
-    parts = [f"{counts[name]:,} {name}" for name in ("added", "changed", "removed") if counts[name]]
-    parts = [_bindings(parts)] if parts else []
-    for name, one in (("templates", "template"), ("settings", "setting")):
-        if counts[name]:
-            parts.append(f"{counts[name]:,} {one if counts[name] == 1 else name} changed")
-    return "; ".join(parts)
+    kinds = [name for name in ("added", "changed", "removed") if counts[name]]
+    bindings = [f"{counts[name]:,} {name}" for name in kinds]
+    if kinds:
+        bindings[0] = f"{counted(counts[kinds[0]], 'binding')} {kinds[0]}"
+    others = [
+        f"{counted(counts[f'{name}s'], name)} changed"
+        for name in ("template", "setting")
+        if counts[f"{name}s"]
+    ]
+    return "; ".join([*filter(None, [", ".join(bindings)]), *others])
 
 
 def consequences(plan: Plan) -> str:
@@ -44,14 +48,15 @@ def consequences(plan: Plan) -> str:
     counts = plan.counts
     parts = [
         f"{counts[name]:,} {words}"
-        for name, words in (("redrawn", "redrawn"), ("refetched", "fetched anew"))
+        for name, words in (
+            ("redrawn", "redrawn"),
+            ("refetched", "fetched anew"),
+            ("added", "drawn for the first time"),
+        )
         if counts[name]
     ]
-    if counts["added"]:
-        parts.append(f"{counts['added']:,} drawn for the first time")
     if counts["removed"]:
-        gone = "1 image goes" if counts["removed"] == 1 else f"{counts['removed']:,} images go"
-        parts.append(gone)
+        parts.append(f"{counted(counts['removed'], 'image')} removed")
     if counts["restartNeeded"]:
         parts.append("the daemon has to be restarted")
     return ", ".join(parts)
@@ -66,5 +71,6 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} % of the pixels differ"
 
 
-def _bindings(parts: list[str]) -> str:
-    return f"bindings: {', '.join(parts)}"
+def counted(number: int, one: str) -> str:
+    """`1 binding`, `2 bindings`."""
+    return f"{number:,} {one}{'s' * (number != 1)}"

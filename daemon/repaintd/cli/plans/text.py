@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from repaintd.cli.plans.report import consequences, headline, percent
+from repaintd.cli.plans.report import consequences, counted, headline, percent
 from repaintd.config.problem import visible
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _template(template: ChangedTemplate) -> str:
     names = list(template.bindings[:NAMED])
     if len(template.bindings) > NAMED:
         names.append(f"and {len(template.bindings) - NAMED:,} more")
-    count = f"{len(template.bindings):,} binding{'s' * (len(template.bindings) != 1)}"
+    count = counted(len(template.bindings), "binding")
     return f"{mark} template {template.id}  {count}{': ' * bool(names)}{', '.join(names)}"
 
 
