@@ -251,9 +251,12 @@ def event_id(name: str, state: BindingState) -> str:
     """The id of the event that brought the binding to this state.
 
     It follows from what happened and not from dice: when a commit was refused and went through all
-    the same, the next try writes the same event again, and the database keeps the first.
+    the same, the next try writes the same event again, and the database keeps the first. Has the
+    image become another one until then, so has the event.
     """
-    return f"evt_{digest(name, state.uid, repr(state.created_at), str(state.sequence))[:24]}"
+    image = state.image.etag if name == UPDATED and state.image else ""
+    of = (name, state.uid, repr(state.created_at), str(state.sequence), image)
+    return f"evt_{digest(*of)[:24]}"
 
 
 def make_event(name: str, state: BindingState, data: Mapping[str, Any], stamp: Stamp) -> Event:

@@ -233,10 +233,8 @@ class Refresher:
 
         Without an event there is nothing that must not be lost: it is written with the next batch.
         Where the database refuses, the old state stands: the next run finds the same difference
-        again, so no event is lost; only the due time moves, in memory.
+        again, so no event is lost, or draws over what was drawn; only the due time moves, in memory.
         """
-        if not self._is_current(entry):
-            return False
         event = settled.event
         if event is None:
             entry.state = settled.state
@@ -246,6 +244,8 @@ class Refresher:
             await self._store.commit(settled.state, [event])
         except StoreUnavailable as error:
             self._put_off(entry, f"the state could not be recorded: {error}", "state", steps)
+            if settled.state.image is not entry.state.image:
+                entry.forget_image()
             return False
         entry.state = settled.state
         self._runs.recorded(event.uid, steps)

@@ -456,6 +456,17 @@ async def test_d3_the_same_event_has_the_same_id_when_it_has_to_be_written_again
     assert len({event.id for event in world.events}) == 2
 
 
+async def test_d3_another_image_is_another_event_though_the_one_before_was_said_to_be_refused():
+    world = World()
+    before = world.state
+    await world.run()
+    world.state = before  # the commit was refused, and went through all the same
+    world.source.then(document("New"))
+    await world.run()
+    assert [event.sequence for event in world.events] == [1, 1]
+    assert len({event.id for event in world.events}) == 2
+
+
 async def test_who_waits_to_be_drawn_holds_no_document():
     world = World()
     outcome = await world.run()

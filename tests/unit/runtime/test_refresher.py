@@ -144,6 +144,23 @@ async def test_when_the_database_refuses_the_event_is_owed_until_it_takes_it():
     assert [event.sequence for event in daemon.store.events] == [1, 2]
 
 
+@pytest.mark.parametrize("answer", [HELLO, NotModified(validators=HELLO.validators)])
+async def test_an_image_that_was_not_recorded_is_drawn_over_when_its_data_is_gone_again(answer):
+    daemon = Daemon()
+    await daemon.run()
+    good = dict(daemon.images.files)
+    daemon.source.then(NEW)
+    daemon.store.failure = StoreUnavailable("disk full")
+    await daemon.run()
+    assert daemon.images.files != good
+    daemon.store.failure = None
+    daemon.source.then(answer)
+    await daemon.run()
+    assert daemon.images.files == good
+    assert len(daemon.store.events) == 1  # nobody was told of the other one
+    assert daemon.state.error_count == 0
+
+
 async def test_a_bug_in_one_refresh_is_a_failure_of_that_binding_only():
     daemon = Daemon()
 
