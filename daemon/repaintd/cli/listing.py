@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from repaintd.app import Options
 
-COLOURS = {"active": "green", "error": "red", "paused": "yellow"}
+COLOURS = {
+    "active": "green",
+    "stale": "yellow",
+    "error": "red",
+    "error, stale": "red",
+    "paused": "yellow",
+    "paused, stale": "yellow",
+}
 HEADINGS = ("BINDING", "STATUS", "FORMAT", "IMAGE", "NEXT", "LAST ERROR")
 
 
@@ -53,12 +60,19 @@ def _row(binding: dict[str, Any], now: float) -> tuple[str, ...]:
     image = binding.get("image")
     return (
         binding["uid"],
-        binding["status"],
+        _status(binding),
         binding["outputConfig"]["format"],
         _ago(image["publishedAt"], now) if image else "none yet",
         "paused" if binding["status"] == "paused" else _ahead(binding.get("nextRefreshAt"), now),
         (binding.get("lastError") or "").partition("\n")[0],
     )
+
+
+def _status(binding: dict[str, Any]) -> str:
+    status: str = binding["status"]
+    if not binding.get("stale"):
+        return status
+    return "stale" if status == "active" else f"{status}, stale"
 
 
 def _ago(stamp: str, now: float) -> str:

@@ -9,6 +9,7 @@ from repaintd.core import schedule
 from repaintd.core.event import iso
 from repaintd.core.explanation_words import rules, verdict
 from repaintd.core.run import KEPT, KEPT_FAILURES, kept
+from repaintd.core.staleness import data_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,7 +76,7 @@ def explanation(facts: Facts) -> dict[str, Any]:
         },
         "underWay": _under_way(facts.under_way),
         "image": {"publishedAt": iso(state.image.published_at)} if state.image else None,
-        "lastSuccessAt": iso(state.last_success_at),
+        "freshness": _freshness(view),
         "failing": _failing(view),
         "fallbacks": _fallbacks(state.fallbacks),
         "runs": [run_document(run) for run in reversed(runs[-KEPT:])],
@@ -124,6 +125,16 @@ def _under_way(run: UnderWay | None) -> dict[str, Any] | None:
         "at": iso(run.at),
         "stage": run.stage,
         "stageSeconds": round(run.stage_seconds, 3),
+    }
+
+
+def _freshness(view: View) -> dict[str, Any]:
+    bound = view.binding.freshness
+    return {
+        "dataAsOf": iso(data_time(view.binding, view.state)),
+        "maxStaleSeconds": bound.max_stale if bound else None,
+        "slo": str(bound.slo) if bound and bound.slo else None,
+        "staleSince": iso(view.state.stale_since),
     }
 
 

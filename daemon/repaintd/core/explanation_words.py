@@ -43,7 +43,8 @@ _NOTABLE_WAIT: Final = 1.0
 def verdict(document: Document, when: When) -> str:
     """One sentence; *when* makes words of a time as it stands in the document."""
     head = f"{document['uid']} is {_STATES.get(document['status'], document['status'])}"
-    return f"{head}: {_present(document, when)}, {_next(document)}"
+    stale = " and stale" if document["freshness"]["staleSince"] else ""
+    return f"{head}{stale}: {_present(document, when)}, {_next(document)}"
 
 
 def rules(document: Document, when: When) -> list[str]:
@@ -57,6 +58,7 @@ def rules(document: Document, when: When) -> list[str]:
         _policy(document),
         _alike(document, when),
         _waited(document),
+        _freshness(document, when),
     ]
     return [each for each in found if each] + _fallbacks(document)
 
@@ -169,6 +171,19 @@ def _waited(document: Document) -> str:
     if longest < _NOTABLE_WAIT or not host:
         return ""
     return f"per-host budget: waited up to {span(longest)} for a turn at {host} (refresh.perHost)"
+
+
+def _freshness(document: Document, when: When) -> str:
+    """How old the data is, where somebody said how old it may be."""
+    about = document["freshness"]
+    as_of, bound, since = about["dataAsOf"], about["maxStaleSeconds"], about["staleSince"]
+    if bound is None and about["slo"] is None:
+        return ""
+    aims = [f"maxStale {span(bound)}"] if bound is not None else []
+    aims += [f"slo {about['slo']}"] if about["slo"] else []
+    age = f"of {when(as_of)}" if as_of else "of no time yet"
+    told = f"; stale, which was told at {when(since)}" if since else ""
+    return f"freshness ({', '.join(aims)}): the data is {age}{told}"
 
 
 def _fallbacks(document: Document) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from repaintd.core.binding import PolicyType, RefreshPolicy, SourceConfig
+from repaintd.core.binding import Freshness, PolicyType, RefreshPolicy, Slo, SourceConfig
 from repaintd.core.explanation import Facts, UnderWay, explanation
 from repaintd.core.run import Ending, Run, Streak
 from repaintd.core.span import span
@@ -219,6 +219,21 @@ def test_of_many_runs_the_latest_are_shown_and_the_latest_failures_beyond():
     document = explained(runs=runs, streak=None)
     assert [run["number"] for run in document["runs"]] == list(range(49, 29, -1))
     assert [run["number"] for run in document["failures"]] == list(range(19, 9, -1))
+
+
+def test_how_old_the_data_may_be_and_is_is_a_rule():
+    bound = Freshness(max_stale=3600.0, slo=Slo(ratio=0.99, age=300.0))
+    one = sample_binding(freshness=bound)
+    assert explained(one)["rules"][-1] == (
+        "freshness (maxStale 1 h, slo 99% < 300s): the data is of 2023-11-14T22:13:00.000Z"
+    )
+    document = explained(one, stale_since=NOW - 5)
+    assert document["verdict"].startswith("card is active and stale: ")
+    assert document["rules"][-1].endswith("; stale, which was told at 2023-11-14T22:13:15.000Z")
+    one = sample_binding(freshness=Freshness(slo=bound.slo))
+    assert explained(one, last_success_at=None)["rules"][-1] == (
+        "freshness (slo 99% < 300s): the data is of no time yet"
+    )
 
 
 def test_the_document_is_json():
