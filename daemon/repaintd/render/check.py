@@ -126,7 +126,7 @@ def _findings(template: Template, prepared: Prepared, result: Survey) -> Iterato
         yield _compile_error(prepared, result.error)
         return
     if prepared.uses_clock and not template.volatile:
-        yield _clock_warning(prepared)
+        yield from _clock_warning(prepared)
     for file, source in prepared.files.items():
         pieces = list(pieces_of(source))
         yield from _unknown(file, source, pieces, result)
@@ -210,7 +210,8 @@ def _neighbours(tokens: Sequence[Token]) -> Iterator[tuple[Token, str, str]]:
     return zip(tokens, ["", *words], [*words[1:], ""], strict=False)
 
 
-def _clock_warning(prepared: Prepared) -> TemplateFinding:
+def _clock_warning(prepared: Prepared) -> Iterator[TemplateFinding]:
+    """The first place that asks for the time; in plain text and scripts the words mean nothing."""
     for file, source in prepared.files.items():
         for piece in pieces_of(source):
             for token in piece.tokens:
@@ -219,8 +220,8 @@ def _clock_warning(prepared: Prepared) -> TemplateFinding:
                         f"`{token.text}` tells the time, but the image is drawn anew only when its "
                         "data changes: say `volatile: true` in template.yaml"
                     )
-                    return _at(file, source, token.offset, message, "warning")
-    raise AssertionError("a template that uses the clock names it")
+                    yield _at(file, source, token.offset, message, "warning")
+                    return
 
 
 def _at(

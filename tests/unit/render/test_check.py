@@ -82,6 +82,11 @@ def test_every_finding_says_where_and_what_and_no_template_harms_the_next():
     assert [said(findings) for findings in found] == list(CASES.values())
 
 
+def test_a_script_of_the_template_that_asks_for_the_time_is_no_clock_of_ours():
+    markup = "<script>const t = Date.now()</script> now (or never) {# now() #}{{ x }}"
+    assert check_template(sample_template(markup=markup, variables=DECLARED)) == []
+
+
 def test_a_volatile_template_may_tell_the_time():
     template = sample_template(markup="{{ x|timeago }}", volatile=True, variables=DECLARED)
     assert check_template(template) == []
