@@ -233,7 +233,7 @@ class Refresher:
 
         Without an event there is nothing that must not be lost: it is written with the next batch.
         Where the database refuses, the old state stands: the next run finds the same difference
-        again, so no event is lost, or draws over what was drawn; only the due time moves, in memory.
+        again, so no event is lost, or draws over what was drawn; only the due time moves in memory.
         """
         event = settled.event
         if event is None:
