@@ -151,13 +151,18 @@ class Deliveries:
     async def resume(self, name: str) -> bool:
         """Make a sink active again that was given up, and try what waits for it at once.
 
+        One that was not given up stays as it is.
+
         Returns:
-            False when there is no such sink, or it was not given up.
+            False when there is no such sink.
 
         Raises:
             StoreUnavailable: nothing was changed.
         """
-        return name in self._slots and await self._running(name).resume()
+        if name not in self._slots:
+            return False
+        await self._running(name).resume()
+        return True
 
     def poke(self, name: str) -> None:
         """Tell that a sink may not be held any more; without it that shows within a minute."""

@@ -60,8 +60,8 @@ class SinkRunner(Protocol):
     async def idle(self) -> None:
         """Wait until no attempt is under way."""
 
-    async def resume(self) -> bool:
-        """Make a sink active again that was given up; False when it was not.
+    async def resume(self) -> None:
+        """Make a sink active again if it was given up.
 
         Raises:
             StoreUnavailable: nothing was changed.

@@ -78,13 +78,11 @@ class LaneRunner:
         self._parts.metrics.set_pending(self._parts.name, pending)
         self._parts.metrics.set_dead(self._parts.name, len(self._dead))
 
-    async def resume(self) -> bool:
+    async def resume(self) -> None:
         """Make the sink active again, and everything due at once."""
-        resumed = await self._ledger.resume()
-        if resumed:
+        if await self._ledger.resume():
             self._lanes.hasten_all()
             self.poke()
-        return resumed
 
     async def replay(self, event: StoredEvent) -> bool:
         """Put it (once more) in its place among what is to be delivered, due at once."""

@@ -57,11 +57,10 @@ class StreamRunner:
         pending = max(0, self._parts.events.latest - self._position)
         self._parts.metrics.set_pending(self._parts.name, pending)
 
-    async def resume(self) -> bool:
+    async def resume(self) -> None:
         """Make the sink active again."""
-        resumed = await self._ledger.resume()
-        self.poke()
-        return resumed
+        if await self._ledger.resume():
+            self.poke()
 
     async def replay(self, event: StoredEvent) -> bool:
         """Never: what is behind the cursor is not sent again out of order."""

@@ -49,7 +49,8 @@ class DeliveryLog:
         require_key(request)
         queued = await self._deliveries().replay(request.match_info["id"])
         if not queued:
-            raise Problem(404, "not-found", "There is no delivery, and no event, with this id.")
+            detail = "There is no delivery with this id, and no event that a subscription wants."
+            raise Problem(404, "not-found", detail)
         return json_answer(202, {"queued": queued})
 
     async def resume(self, request: web.Request) -> web.Response:
