@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from repaintd.core.egress import address_of
 from repaintd.errors import HttpFailed
@@ -11,6 +12,9 @@ from repaintd.net.target import parse_target
 
 if TYPE_CHECKING:
     from repaintd.core.egress import Address
+
+
+_HOSTS_REMEMBERED: Final = 4096
 
 
 class OwnListener:
@@ -25,6 +29,8 @@ class OwnListener:
         self._public = _host_and_port(public_url)
         self._bound: set[tuple[Address, int]] = set()
         self._ports: set[int] = set()
+        # Every exchange asks, and there are far fewer hosts than exchanges.
+        self._read = functools.lru_cache(_HOSTS_REMEMBERED)(_read)
 
     def listens(self, host: str, port: int) -> None:
         """Take note of where the listener is bound, as its socket tells (`getsockname`)."""
@@ -38,8 +44,8 @@ class OwnListener:
 
         Of names, the public one is known; what others resolve to has to be asked for, too.
         """
-        address = address_of(host)
-        if (address or _canonical(host), port) == self._public:
+        address, name = self._read(host)
+        if self._public is not None and (address or name, port) == self._public:
             return True
         return port in self._ports and address is not None and self._leads_here(host, address, port)
 
@@ -77,6 +83,11 @@ def _host_and_port(url: str) -> tuple[Address | str, int] | None:
     except HttpFailed:
         return None
     return address_of(target.host) or _canonical(target.host), target.port
+
+
+def _read(host: str) -> tuple[Address | None, str]:
+    """*host* as an address, if it is one, and as a name."""
+    return address_of(host), _canonical(host)
 
 
 def _canonical(host: str) -> str:
