@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import signal
+import socket
 
 import pytest
+from aiohttp import web
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
@@ -26,6 +29,12 @@ def edit(home, old: str, new: str, name: str = "bindings/all.yaml") -> None:
     beside = path.with_name(f".{path.name}.swp")
     beside.write_text(path.read_text().replace(old, new))
     beside.rename(path)
+
+
+def write(home, name: str, text: str) -> None:
+    path = home.home / "config" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 async def gauge_is(home, value: int) -> None:
@@ -146,20 +155,113 @@ async def test_sighup_and_the_api_reload_at_once_and_say_what_came_of_it(home, s
         assert (await home.get("/readyz"))[0] == 200
 
 
-async def test_subscriptions_and_keys_come_and_go_without_a_restart(home, source, monkeypatch):
+@pytest.fixture
+async def receiver():
+    """Takes what subscriptions tell it."""
+    taken: list[dict] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1], taken
+    await runner.cleanup()
+
+
+async def test_subscriptions_and_keys_come_and_go_without_a_restart(
+    home, source, receiver, outside
+):
+    port, taken = receiver
     home.bind(binding(home, source, "one"))
     async with home.running():
         await home.until(lambda: home.events("binding.updated"))
-        edit(home, "server: {", 'server: { apiKeys: ["sixteen-characters"],', "repaintd.yaml")
-        await home.until(lambda: home.said("configuration applied"))
-        assert home.said("configuration applied")[0]["settings"] == ["server.apiKeys"]
-        key = {"Authorization": "Bearer sixteen-characters"}
-        home.settle("render: { pages: 1 }")
-        await home.until(
-            lambda: home.said("some changed settings need a restart: `systemctl restart repaintd`")
+        settings = (home.home / "config" / "repaintd.yaml").read_text()
+        home.settle(
+            f"""
+            webhooks:
+              - {{ uid: ops, event: "config.*", targetUrl: "http://127.0.0.1:{port}/hook",
+                  secret: "{outside.SECRET}" }}
+            """
         )
+        edit(home, "server: {", 'server: { apiKeys: ["sixteen-characters"],', "repaintd.yaml")
+        await home.until(lambda: taken)
+        assert taken[0]["event"] == "config.applied"
+        assert taken[0]["data"]["settings"] == ["server.apiKeys", "webhooks.ops"]
+        key = {"Authorization": "Bearer sixteen-characters"}
+        home.bind("[")
+        await home.until(lambda: len(taken) == 2)
+        assert (taken[1]["event"], taken[1]["data"]["count"]) == ("config.rejected", 1)
+
+        (home.home / "config" / "repaintd.yaml").write_text(settings + "render: { pages: 1 }\n")
+        home.bind(binding(home, source, "one"))
         code, answer = await home.post("/-/reload", headers=key)
+        assert code in (200, 401)  # it may have been found already, and the key be gone with it
+        await home.until(lambda: len(home.said("configuration applied")) == 2)
+        assert (await home.post("/-/reload", headers=key))[0] == 401
+        warning = "some changed settings need a restart: `systemctl restart repaintd`"
+        assert home.said(warning)[0]["settings"] == ["render.pages"]
+        code, answer = await home.post("/-/reload", headers=home.authorisation)
         assert (code, answer["unchanged"]) == (200, True)
+        assert len(taken) == 2
+
+
+async def test_a_binding_that_is_removed_while_it_is_drawn_leaves_nothing(home, source):
+    slow = "<!doctype html><script>const t = Date.now(); while (Date.now() - t < 4000);</script>"
+    write(home, "templates/slow/template.html", slow)
+    write(home, "templates/slow/template.yaml", "javascript: true\n")
+    home.bind(binding(home, source, "one"), binding(home, source, "two", template="slow"))
+    async with home.running():
+        await home.until(lambda: home.events("binding.updated", "one") and source.asked == 2)
+        await asyncio.sleep(1)
+        both = (home.home / "config" / "bindings" / "all.yaml").read_text()
+        home.bind(binding(home, source, "one"))
+        await home.until(lambda: home.said("configuration applied", removed=1), 10)
+        await asyncio.sleep(6)
+        assert [path.name for path in home.output.iterdir()] == ["one.png"]
+        assert not home.events("binding.updated", "two")
+        assert (await home.get("/b/two.png"))[0] == 404
+        write(home, "templates/slow/template.html", "<!doctype html>quick")
+        (home.home / "config" / "bindings" / "all.yaml").write_text(both)
+        await home.until(lambda: home.events("binding.updated", "two"), 30)
+        assert home.events("binding.updated", "two")[0]["sequence"] == 1
+
+
+async def test_systemd_is_told_when_a_reload_begins_and_that_it_is_over(
+    home, source, tmp_path, monkeypatch
+):
+    said: list[str] = []
+
+    class Manager(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            said.append(data.decode())
+
+    loop = asyncio.get_running_loop()
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.setblocking(False)
+    notify.bind(str(tmp_path / "notify"))
+    transport, _ = await loop.create_datagram_endpoint(Manager, sock=notify)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    home.bind(binding(home, source, "one"))
+    try:
+        async with home.running():
+            await home.until(lambda: "READY=1" in said)
+            for text, status in (("[", "is not valid and not in use"), ("", "1 bindings")):
+                said.clear()
+                home.bind(text or binding(home, source, "one"))
+                home.signal(signal.SIGHUP)
+                await home.until(lambda: any(each.startswith("READY=1") for each in said))
+                begin = next(each for each in said if each.startswith("RELOADING=1\n"))
+                assert re.search(r"^MONOTONIC_USEC=\d+$", begin, re.MULTILINE)
+                assert status in next(each for each in said if each.startswith("READY=1"))
+                assert said.index(begin) == 0
+                await asyncio.sleep(1.5)  # the watch and the signal are one change
+    finally:
+        transport.close()
 
 
 async def test_an_emptied_tree_changes_nothing_at_once(home, source):

@@ -7,6 +7,7 @@ missed here is found by looking (`repaintd.runtime.reload`).
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from watchfiles import awatch
@@ -47,6 +48,7 @@ class Watcher:
 
     async def serve(self) -> NoReturn:
         """Watch for ever. Run it as a named task."""
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts every change aloud
         while True:
             trail = await asyncio.to_thread(trail_of, self._directory)
             try:
