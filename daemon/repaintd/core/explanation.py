@@ -9,7 +9,7 @@ from repaintd.core import schedule
 from repaintd.core.event import iso
 from repaintd.core.explanation_words import rules, verdict
 from repaintd.core.run import KEPT, KEPT_FAILURES, kept
-from repaintd.core.staleness import data_time
+from repaintd.core.staleness import contract_of, data_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,7 +129,7 @@ def _under_way(run: UnderWay | None) -> dict[str, Any] | None:
 
 
 def _freshness(view: View) -> dict[str, Any]:
-    bound = view.binding.freshness
+    bound = contract_of(view.binding)
     return {
         "dataAsOf": iso(data_time(view.binding, view.state)),
         "maxStaleSeconds": bound.max_stale if bound else None,

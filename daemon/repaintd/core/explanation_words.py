@@ -89,7 +89,7 @@ def _next(document: Document) -> str:
     if due["at"] is None:
         return "next run when it is triggered"
     seconds = _seconds(due["at"]) - _seconds(document["at"])
-    ahead = f"in {span(seconds)}" if seconds > 0 else "now"
+    ahead = f"in {span(seconds)}" if round(seconds) > 0 else "now"
     what = "try" if document["failing"] else "poll" if document["policy"]["polls"] else "run"
     return f"next {what} {ahead} because {_because(document)}"
 

@@ -8,7 +8,7 @@ from repaintd.core.binding import PolicyType
 from repaintd.core.schedule import UNPOLLED_SOURCES
 
 if TYPE_CHECKING:
-    from repaintd.core.binding import Binding
+    from repaintd.core.binding import Binding, Freshness
     from repaintd.core.state import BindingState
 
 PUSHED: Final = "webhook"
@@ -31,6 +31,11 @@ def has_age(binding: Binding) -> bool:
     )
 
 
+def contract_of(binding: Binding) -> Freshness | None:
+    """How old its data may be; None where nobody said, or where it does not grow old."""
+    return binding.freshness if has_age(binding) else None
+
+
 def data_time(binding: Binding, state: BindingState) -> float | None:
     """When its data was known to be current, seconds since the epoch.
 
@@ -47,8 +52,9 @@ def stale_at(binding: Binding, state: BindingState) -> float | None:
 
     Before the first data, time counts from when the binding was first seen.
     """
-    bound = binding.freshness.max_stale if binding.freshness else None
-    if bound is None or not has_age(binding):
+    contract = contract_of(binding)
+    bound = contract.max_stale if contract else None
+    if bound is None:
         return None
     since = data_time(binding, state)
     return (state.created_at if since is None else since) + bound

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.core.event import iso
-from repaintd.core.staleness import data_time
+from repaintd.core.staleness import contract_of, data_time
 from repaintd.core.state import Status
 from repaintd.core.view import Tally
 
@@ -197,7 +197,7 @@ def _health(state: BindingState) -> dict[str, Any]:
 
 
 def _freshness(view: View) -> dict[str, Any]:
-    bound, slo = view.binding.freshness, None
+    bound, slo = contract_of(view.binding), None
     if bound is not None and bound.slo is not None:
         slo = {"ratio": bound.slo.ratio, "ageSeconds": bound.slo.age}
     return {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from repaintd.core.staleness import data_time, has_age
+from repaintd.core.staleness import contract_of, data_time
 from repaintd.core.state import Status
 from repaintd.core.view import Tally
 from repaintd.metrics import table
@@ -20,6 +20,7 @@ from repaintd.metrics import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from repaintd.core.binding import Freshness
     from repaintd.core.view import View
     from repaintd.metrics.table import MetricSpec
 
@@ -86,36 +87,36 @@ def blocks(snapshot: Snapshot, *, openmetrics: bool) -> Iterator[bytes]:
 
 def _freshness(views: Iterable[View], *, openmetrics: bool) -> Iterator[bytes]:
     """Only of bindings whose data may not be of any age."""
-    bound = [view for view in views if view.binding.freshness is not None]
-    labels = [f'binding="{_escape(view.binding.uid)}"' for view in bound]
+    bound = [
+        (f'binding="{_escape(view.binding.uid)}"', view, contract)
+        for view in views
+        if (contract := contract_of(view.binding)) is not None
+    ]
+    labels = [label for label, _, _ in bound]
     for spec, value in _AGES:
-        lines = _lines(spec.name, labels, "", map(value, bound))
-        yield _head(spec, openmetrics=openmetrics) + lines
+        values = (value(view, contract) for _, view, contract in bound)
+        yield _head(spec, openmetrics=openmetrics) + _lines(spec.name, labels, "", values)
 
 
-def _stale(view: View) -> int | None:
-    return None if _max_stale(view) is None else int(view.stale)
+def _stale(view: View, contract: Freshness) -> int | None:
+    return None if contract.max_stale is None else int(view.stale)
 
 
-def _max_stale(view: View) -> float | None:
-    return view.binding.freshness.max_stale if view.binding.freshness else None
+def _max_stale(_view: View, contract: Freshness) -> float | None:
+    return contract.max_stale
 
 
-def _data_timestamp(view: View) -> float | None:
-    if not has_age(view.binding):
-        return None
+def _data_timestamp(view: View, _contract: Freshness) -> float | None:
     at = data_time(view.binding, view.state)
     return view.state.created_at if at is None else at
 
 
-def _slo_age(view: View) -> float | None:
-    freshness = view.binding.freshness
-    return freshness.slo.age if freshness and freshness.slo else None
+def _slo_age(_view: View, contract: Freshness) -> float | None:
+    return contract.slo.age if contract.slo else None
 
 
-def _slo_ratio(view: View) -> float | None:
-    freshness = view.binding.freshness
-    return freshness.slo.ratio if freshness and freshness.slo else None
+def _slo_ratio(_view: View, contract: Freshness) -> float | None:
+    return contract.slo.ratio if contract.slo else None
 
 
 _AGES: Final = (

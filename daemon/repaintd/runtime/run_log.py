@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from repaintd.runtime.run_steps import RunSteps
 
 ERROR_CHARACTERS: Final = 1_000
+NOTABLE_TURN: Final = 0.001
+"""Seconds; who waited less did not wait, and a streak needs no number of its own for it."""
 _DIGITS: Final = 6
 SLOW_COMMIT: Final = 0.1
 """Seconds; a run is written down before it is recorded, and once more where that took so long."""
@@ -42,6 +44,8 @@ class RunLog:
         """Nothing was to be done: one more of the same, or the first of a new kind."""
         streak, times = work.state.streak, steps.times
         fetch, turn = times.get("fetch", 0.0), times.get("turn", 0.0)
+        if turn < NOTABLE_TURN:
+            turn = 0.0
         if streak is None or streak.ending is not ending or streak.trigger is not work.trigger:
             return Streak(
                 number=self._close(work.state),
