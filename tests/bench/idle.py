@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
-import psutil
 
-from bench import seeds
-from bench.daemon import RefreshesFailed, loaded
-from bench.processes import PATIENCE, HelperFailed, child_environment, gone, module, source_server
+from bench.daemon import RefreshesFailed
+from bench.headless_daemon import headless, leave_behind
+from bench.processes import PATIENCE, source_server
 from bench.table import Budget, Row
 from bench.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+
+    import psutil
 
     from bench.effort import Effort
 
@@ -27,7 +26,6 @@ TTL: Final = 60
 LATE: Final = 1.0  # seconds after its due time that a refresh has to have started
 SETTLE: Final = 2.0  # seconds after READY
 LAG: Final = "repaintd_refresh_lag_seconds"
-READY_WITHIN: Final = 90.0
 MIB: Final = 1024 * 1024
 
 
@@ -52,7 +50,7 @@ class Watched:
 
 
 async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
-    """Start, memory, processor and punctuality at two sizes."""
+    """Memory, processor and punctuality at two sizes, and the start at the larger one."""
     async with source_server() as port:
         small, large = [
             await _watch(Workspace(workspace.root / str(count)), count, port, effort.watch)
@@ -63,13 +61,6 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
 
 def _small(seen: Watched) -> Sequence[Row]:
     return [
-        Row(
-            name=f"start to READY, {seen.count:,} bindings",
-            ours=seen.ready,
-            unit="s",
-            budget=Budget(of="ours", at_most=2.0),
-            note="from the start of the process, state and images in place, without the browser",
-        ),
         Row(
             name=f"processor, {seen.count:,} bindings every {TTL} s",
             ours=100 * seen.cpu,
@@ -123,9 +114,9 @@ def _each(small: Watched, large: Watched) -> Row:
 
 async def _watch(workspace: Workspace, count: int, port: int, seconds: float) -> Watched:
     workspace.write(count, f"http://127.0.0.1:{port}/same/", ttl=TTL)
-    listener = await _leave_behind(workspace)
+    listener = await leave_behind(workspace)
     started = time.perf_counter()
-    async with _daemon(workspace) as process:
+    async with headless(workspace) as process:
         ready = time.perf_counter() - started
         await asyncio.sleep(SETTLE)
         cpu = await _share(process, seconds)
@@ -136,38 +127,6 @@ async def _watch(workspace: Workspace, count: int, port: int, seconds: float) ->
     if polls < expected / 2:
         raise RefreshesFailed(f"{polls} polls in {watched:.0f} s where {expected:.0f} were due")
     return Watched(count=count, ready=ready, rss=rss, cpu=cpu, polls=polls, late=late)
-
-
-async def _leave_behind(workspace: Workspace) -> str:
-    """Make the past of that daemon, and forget it in this process; where it will listen."""
-    configuration = loaded(workspace.config, browser=False)
-    await seeds.leave_behind(configuration)
-    url: str = configuration.configuration.settings.server.public_url
-    del configuration
-    gc.collect()
-    return url
-
-
-@asynccontextmanager
-async def _daemon(workspace: Workspace) -> AsyncIterator[psutil.Process]:
-    """The daemon's process, once it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        *module("headless"),
-        str(workspace.config),
-        env=child_environment(),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            line = await process.stdout.readline()
-        if line.strip() != b"READY":
-            raise HelperFailed("the daemon did not become ready")
-        yield psutil.Process(process.pid)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await gone(process)
 
 
 async def _share(process: psutil.Process, seconds: float) -> float:

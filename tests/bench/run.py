@@ -30,6 +30,8 @@ MEASUREMENTS: Final = (
     "latency",
     "polls",
     "load",
+    "check_plan",
+    "start",
     "idle",
     "serving",
     "commits",

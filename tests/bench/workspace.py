@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from dataclasses import dataclass
@@ -113,6 +114,31 @@ class Workspace:
 
 def _source(url: str | None, number: int) -> str:
     return PUSHED if url is None else FETCHED.format(source=url, number=number)
+
+
+def change_source(config: Path, number: int, name: str) -> None:
+    """Let the binding with that number ask for something else, written at one stroke.
+
+    Args:
+        name: what is asked for, another one each time.
+    """
+    path = binding_file(config, number)
+    before = path.read_text("utf-8")
+    after, found = re.subn(rf"/{number}(\?.*)?\"\n", f'/{number}?{name}"\n', before)
+    assert found == 1
+    replace_text(path, after)
+
+
+def binding_file(config: Path, number: int) -> Path:
+    """Where the binding with that number stands."""
+    return config / "bindings" / f"{number - number % PER_FILE:06}.yaml"
+
+
+def replace_text(path: Path, text: str) -> None:
+    """As `git` and careful editors write: there is never half of it to be read."""
+    draft = path.parent.parent / f".{path.name}.new"
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
 
 
 def uid(number: int) -> str:
