@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from repaintd.errors import StoreUnavailable
 from repaintd.metrics.exposition import negotiate
 from repaintd.web import Limits, event_stream
+from repaintd.web.connection import _forget_unsent
 
 PROBLEM = "application/problem+json"
 KEY = {"Authorization": "Bearer k3y-of-the-house"}
@@ -458,6 +459,30 @@ async def test_bad_input_60_200_clients_that_do_not_read_are_dropped_and_harm_no
         assert await reader.ids(1) == ["evt_51"]
         for sock in socks:
             sock.close()
+
+
+async def test_a_client_that_is_dropped_is_told_so_and_the_system_holds_nothing_for_it(house):
+    limits = Limits(send=0.5, head=LONG, body=LONG, keep_alive=LONG)
+    async with asyncio.timeout(20), house.open(limits=limits):
+        sock = deaf(house)
+        await until(lambda: streams(house) == (1, 0))
+        for _ in range(20):
+            await house.events.add(body=b"x" * 100_000)
+        await until(lambda: streams(house) == (0, 1))
+        with pytest.raises(ConnectionResetError):
+            await read_on(sock)
+        sock.close()
+
+
+async def read_on(sock):
+    while await asyncio.get_running_loop().sock_recv(sock, 64 * 1024):
+        pass
+
+
+def test_a_client_that_has_gone_this_instant_needs_no_reset():
+    sock = socket.socket()
+    sock.close()
+    _forget_unsent(sock)
 
 
 async def test_a_client_that_leaves_before_its_stream_begins_is_no_bug(house):
