@@ -88,6 +88,7 @@ async def run_daemon(
             "signals": _end(parts, turning.scheduler, notifier, stop),
             **_reloading(parts, loaded, reloads, hangup),
         }
+        del loaded  # what a reload replaces is not to be held for ever
         await _serve(parts, turning, health, others)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import prometheus_client
@@ -45,7 +45,8 @@ class Parts:
     """Everything that is open.
 
     Attributes:
-        configuration: as it was at the start; what is active now, `Reloading` knows.
+        configuration: settings and places as they were at the start, without bindings and
+            templates; what is active now, `Reloading` knows.
     """
 
     configuration: Configuration
@@ -113,7 +114,7 @@ async def open_parts(
     )
     history = History(store, log=log)
     return Parts(
-        configuration=configuration,
+        configuration=replace(configuration, bindings={}, templates={}),
         clock=clock,
         log=log,
         registry=registry,

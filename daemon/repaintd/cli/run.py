@@ -44,7 +44,9 @@ def run(options: Options, log_level: str, log_format: str, *, allow_empty: bool)
     log = structlog.get_logger("repaintd")
     for warning in loaded.configuration.warnings:
         log.warning("configuration", problem=str(warning))
-    asyncio.run(run_daemon(loaded, log=log, environ=options.environ, announce=_announce))
+    daemon = run_daemon(loaded, log=log, environ=options.environ, announce=_announce)
+    del loaded  # a reload replaces it
+    asyncio.run(daemon)
 
 
 def _announce(url: str, output: str) -> None:
