@@ -63,13 +63,36 @@ def active_page(loaded: Loaded, after: str = "") -> bytes:
 
 
 def _sealed(loaded: Loaded, binding: Binding) -> dict[str, Any]:
-    secrets = [] if binding.webhook is None else binding.webhook.secrets
+    shown = shown_binding(loaded, binding)
+    written: dict[str, Any] = dict(shown)
+    dump = getattr(binding.source.spec, "model_dump", None)
+    if dump is not None:
+        written["dataSource"] = dump(mode="json", by_alias=True)
+    if binding.webhook is not None:
+        written["webhook"] = shown["webhook"] | {"secrets": list(binding.webhook.secrets)}
     return {
-        "shown": shown_binding(loaded, binding),
+        "shown": shown,
+        "seals": _seals(shown, written),
         "host": binding.source.host,
         "source": digest(binding.source.fingerprint),
-        "secrets": [digest(each) for each in secrets],
     }
+
+
+def _seals(shown: Any, written: Any) -> Any:
+    """Digests of what is masked, in its places; None where nothing is."""
+    if shown == written:
+        return None
+    if isinstance(shown, dict) and isinstance(written, dict):
+        below = ((key, _seals(value, written.get(key))) for key, value in shown.items())
+        return {key: seals for key, seals in below if seals is not None} or None
+    return digest(canonical(written))
+
+
+def _under_seals(shown: Any, seals: Any) -> Any:
+    """What is compared: digests where masks are."""
+    if not isinstance(seals, dict):
+        return shown if seals is None else seals
+    return {key: _under_seals(value, seals.get(key)) for key, value in shown.items()}
 
 
 def _settings(loaded: Loaded) -> dict[str, list[Any]]:
@@ -127,10 +150,9 @@ def _pages(loaded: Loaded) -> Iterator[Mapping[str, Any]]:
 
 def _binding(uid: str, sealed: Mapping[str, Any]) -> Binding:
     """A binding for `compare`: its parts are documents, where a whole one has objects."""
-    parts = {key: value for key, value in sealed["shown"].items() if key != "uid"}
+    parts = {**_under_seals(sealed["shown"], sealed["seals"])}
+    del parts["uid"]
     spec = parts.pop("dataSource")
-    if parts.get("webhook"):
-        parts["webhook"] = parts["webhook"] | {"secrets": sealed["secrets"]}
     source = SourceConfig(
         type=spec["type"], spec=spec, fingerprint=sealed["source"], host=sealed["host"]
     )

@@ -89,8 +89,9 @@ def _load(directory: Path, name: str, options: Options) -> Loaded:
     try:
         return load(there, check_templates=False)
     except ConfigurationError as error:
+        errors = [each for each in error.problems if each.severity == "error"]
         raise ConfigurationError(
-            [replace(each, file=f"{name}:{each.file}") for each in error.problems]
+            [replace(each, file=f"{name}:{each.file}") for each in errors]
         ) from error
 
 
