@@ -47,8 +47,9 @@ POST /webhook-subscriptions/{uid}/resume     after it was given up
 /bindings/{uid}/explain                      why it did or did not refresh
 POST /bindings/{uid}/refresh                 refresh now; ?wait=SECONDS for the outcome
 POST /-/reload                               read the configuration again
+/-/config                                    the active configuration, to be compared
 
-All but the first five and the last are also under /v1.
+All but the first five and the last two are also under /v1.
 """
 
 
