@@ -246,21 +246,21 @@ def test_an_invalid_configuration_ends_with_1_and_its_problems(plan, old, new):
     edit(new, "bindings/all.yaml", ("uid: fixed", "uid: Fixed!"))
     code, out, err = plan("--against", old)
     assert (code, out) == (1, "")
-    assert err.startswith("bindings/all.yaml:14:10: bindings[1].uid: ")
+    assert "bindings/all.yaml:12:10: bindings[1].uid: " in err
     code, found = document(plan("--against", old, "--format", "json"))
     assert (code, found["valid"]) == (1, False)
     assert "bindings[1].uid" in [each["path"] for each in found["problems"]]
     code, out, _ = plan("--against", old, "--format", "markdown")
     assert code == 1
     assert out.startswith("### repaintd plan: the configuration is not valid\n")
-    assert "<code>bindings/all.yaml:14:10</code>" in out
+    assert "<code>bindings/all.yaml:12:10</code>" in out
 
 
 def test_an_invalid_configuration_to_compare_with_is_told_from_ones_own(plan, old):
     edit(old, "bindings/all.yaml", ("uid: fixed", "uid: Fixed!"))
     code, _, err = plan("--against", old)
     assert code == 1
-    assert err.startswith(f"{old}:bindings/all.yaml:14:10: ")
+    assert err.startswith(f"{old}:bindings/all.yaml:12:10: ")
 
 
 @pytest.mark.parametrize("arguments", [["--no-such"], ["--format", "xml"], ["--limit", "-1"]])
@@ -307,11 +307,12 @@ def test_a_directory_wins_over_a_revision_of_the_same_name(plan, old, tmp_path, 
 class FakeDaemon:
     """Stands in the place of `DaemonClient`; tells of a directory, or raises."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, monkeypatch):
         self.loaded = load(Options(directory=directory, environ={}))
         self.fault = None
         self.asked = []
         self.changes = {}
+        self.paged = lambda most: monkeypatch.setattr("repaintd.app.plan_active.BINDINGS", most)
 
     def __call__(self, *_):
         return self
@@ -327,7 +328,7 @@ class FakeDaemon:
 
 @pytest.fixture
 def daemon(old, monkeypatch):
-    fake = FakeDaemon(old)
+    fake = FakeDaemon(old, monkeypatch)
     monkeypatch.setattr("repaintd.app.plan_baseline.DaemonClient", fake)
     return fake
 
@@ -339,8 +340,8 @@ def test_the_running_daemon_is_what_is_compared_with_unless_told_otherwise(plan)
 
 
 @pytest.mark.parametrize("page", [1, 2, 3])
-def test_the_daemon_and_its_files_give_the_same_plan(plan, old, new, daemon, page, monkeypatch):
-    monkeypatch.setattr("repaintd.app.plan_active.BINDINGS", page)
+def test_the_daemon_and_its_files_give_the_same_plan(plan, old, new, daemon, page):
+    daemon.paged(page)
     edit(
         new,
         "bindings/all.yaml",
