@@ -32,6 +32,7 @@ MEASUREMENTS: Final = (
     "load",
     "check_plan",
     "start",
+    "reload",
     "idle",
     "serving",
     "commits",
