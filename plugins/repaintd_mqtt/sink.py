@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from repaintd_mqtt.mirror import Mirror
     from repaintd_mqtt.topics import Topics
 
-TIMEOUT: Final = 120.0
-"""Seconds for one attempt. Long, because most of it is waiting for the broker to come back: who
-waits here goes on at once when it does, and who waits for the next attempt does not."""
+TIMEOUT: Final = 600.0
+"""Seconds for one attempt. Most of it is waiting for the broker to come back: who waits here goes
+on at once when it does. It is longer than any pause that the daemon makes between attempts, which
+counts from the beginning of the last one: so there is none in which nobody waits here."""
 LANES: Final = 8
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from repaintd.core.backoff import growing
+from repaintd.core.backoff import GROWING_LEAST, growing
 from repaintd.runtime.delivery_attempt import attempt
 from repaintd.runtime.sink_gate import Gate
 from repaintd.runtime.sink_ledger import SinkLedger
@@ -80,10 +80,18 @@ class StreamRunner:
                 break
             failures += 1
             if self._ledger.active:
-                dice, asked = self._parts.dice(), made.retry_after
-                await asyncio.sleep(growing(failures, dice=dice, retry_after=asked))
+                await asyncio.sleep(self._pause(failures, made))
         self._ledger.note(event.position)
         self.gauge()
+
+    def _pause(self, failures: int, made: Attempt) -> float:
+        """Seconds to the next attempt; from the beginning of the last one, unless it was asked for.
+
+        So a sink whose attempts wait for its broker to come back does not then wait for us as well.
+        """
+        asked = made.retry_after
+        pause = growing(failures, dice=self._parts.dice(), retry_after=asked)
+        return pause if asked is not None else max(GROWING_LEAST, pause - made.seconds)
 
     async def _attempt(self, event: StoredEvent) -> Attempt:
         """Once, and remember what came of it."""

@@ -9,7 +9,10 @@ import signal
 import aiomqtt
 import pytest
 
+from repaintd.core.backoff import GROWING_MOST
 from repaintd.plugin import DeliveryFailed, EventSink, Working
+from repaintd_mqtt.session import ACKNOWLEDGED_WITHIN
+from repaintd_mqtt.sink import TIMEOUT
 
 
 async def insist(sink, event):
@@ -165,3 +168,7 @@ async def hear(client, heard):
     with contextlib.suppress(aiomqtt.MqttError):
         async for message in client.messages:
             heard.append(message.payload)
+
+
+def test_an_attempt_waits_longer_for_the_broker_than_any_pause_between_two_attempts():
+    assert TIMEOUT - ACKNOWLEDGED_WITHIN > GROWING_MOST

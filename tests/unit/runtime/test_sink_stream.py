@@ -64,6 +64,43 @@ async def test_waits_double_up_to_five_minutes_and_chance_shortens_them():
 
 
 @in_virtual_time
+async def test_an_attempt_that_was_long_itself_is_followed_by_the_next_one_at_once():
+    world = DeliveryWorld(dice=lambda: 0.999)
+    back = asyncio.Event()
+
+    async def patient(event):
+        try:
+            async with asyncio.timeout(400):
+                await back.wait()
+        except TimeoutError as exc:
+            raise DeliveryFailed("no broker") from exc
+
+    sink = world.sinks["mqtt"] = FakeSink(patient, timeout=600)
+    async with world.life():
+        await world.happen("a", times=3)
+        await asyncio.sleep(9 * HOUR)
+        assert len(sink.attempts) == 81
+        back.set()
+        await asyncio.sleep(0.2)
+        assert len(sink.got) == 3
+
+
+@in_virtual_time
+async def test_a_pause_that_was_asked_for_is_made_however_long_the_attempt_was():
+    world = DeliveryWorld()
+
+    async def slow(event):
+        await asyncio.sleep(400)
+        raise DeliveryFailed("not now", retry_after=500.0)
+
+    sink = world.sinks["mqtt"] = FakeSink(slow, timeout=600)
+    async with world.life():
+        await world.happen("a")
+        await asyncio.sleep(950)
+    assert [told.at for told in sink.attempts] == [0, 900]
+
+
+@in_virtual_time
 async def test_every_event_begins_with_short_waits_again():
     world = DeliveryWorld(dice=lambda: 0.5)
     failed = set()
