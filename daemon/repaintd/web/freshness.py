@@ -10,15 +10,45 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs
 
 from repaintd.core.binding import PolicyType
+from repaintd.core.staleness import data_time
 
 if TYPE_CHECKING:
     from repaintd.core.view import View
 
 AS_OF: Final = "X-Data-As-Of"
+_MOST_MADE: Final = 1024
 _POLLED: Final = frozenset({PolicyType.TTL, PolicyType.ETAG})
 _REVALIDATE: Final = "public, no-cache"
 _RETRY_LEAST: Final = 1
 _RETRY_MOST: Final = 60
+
+
+class FreshnessHeaders:
+    """`Cache-Control`, `Age` and `X-Data-As-Of` of images.
+
+    They are made once a second at most for each binding: much-visited images are few.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[View, int, dict[str, str]]] = {}
+
+    def of(self, view: View, now: float) -> dict[str, str]:
+        """What goes with an image of the binding's data; not to be changed."""
+        uid, second = view.binding.uid, int(now)
+        made = self._made.get(uid)
+        if made is not None and made[0] is view and made[1] == second:
+            return made[2]
+        if len(self._made) >= _MOST_MADE:
+            self._made.clear()
+        headers = _headers(view, now)
+        self._made[uid] = view, second, headers
+        return headers
+
+
+def _headers(view: View, now: float) -> dict[str, str]:
+    as_of = data_time(view.binding, view.state)
+    headers: dict[str, str] = {hdrs.CACHE_CONTROL: cache_control(view, now, as_of)}
+    return headers if as_of is None else headers | age_headers(as_of, now)
 
 
 def age_headers(as_of: float, now: float) -> dict[str, str]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs, web
 
 from repaintd.core.binding import ImageFormat, OnError
-from repaintd.core.staleness import data_time
 from repaintd.core.state import Status
 from repaintd.core.status import image_url
 from repaintd.web import placeholder
 from repaintd.web.conditional import Verdict, http_date, verdict
-from repaintd.web.freshness import age_headers, cache_control, retry_after, stale_headers
+from repaintd.web.freshness import FreshnessHeaders, cache_control, retry_after, stale_headers
 from repaintd.web.problem import Problem
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ class Images:
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
+        self._freshness = FreshnessHeaders()
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a routed request."""
@@ -54,7 +54,12 @@ class Images:
         now = self._surface.clock.now()
         if shown is None:
             return _nothing_yet(self._surface, view, now)
-        return _respond(request, view, *shown, now)
+        image, reasons = shown
+        if reasons is _DEFAULT:  # which shows no data, so that there is no age of it
+            headers = {hdrs.CACHE_CONTROL: cache_control(view, now), **reasons}
+        else:
+            headers = {**reasons, **self._freshness.of(view, now)}
+        return _respond(request, view, image, headers)
 
     def _view(self, filename: str) -> View:
         """The binding that the file name means.
@@ -107,17 +112,10 @@ IMAGES: Final = web.AppKey("IMAGES", Images)
 
 
 def _respond(
-    request: web.BaseRequest, view: View, image: ServedImage, reasons: dict[str, str], now: float
+    request: web.BaseRequest, view: View, image: ServedImage, headers: dict[str, str]
 ) -> web.Response:
     etag, modified = f'"{image.etag}"', int(image.modified_at)
-    as_of = None if reasons is _DEFAULT else data_time(view.binding, view.state)
-    headers: dict[str, str] = {
-        hdrs.ETAG: etag,
-        hdrs.CACHE_CONTROL: cache_control(view, now, as_of),
-        **reasons,
-    }
-    if as_of is not None:
-        headers |= age_headers(as_of, now)
+    headers[hdrs.ETAG] = etag
     outcome = verdict(request.headers, etag, modified)
     if outcome is Verdict.NOT_MODIFIED:  # no more than this: RFC 9110 section 15.4.5
         return web.Response(status=304, headers=headers)

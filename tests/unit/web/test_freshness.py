@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from repaintd.core.binding import PolicyType
-from repaintd.web.freshness import age_headers, cache_control, retry_after
+from repaintd.web.freshness import AS_OF, FreshnessHeaders, age_headers, cache_control, retry_after
 
 NOW = 1_800_000_000.0
 
@@ -56,3 +56,25 @@ def test_caches_take_the_age_off_what_they_may_keep(house, changes, age, expecte
 def test_the_age_is_whole_seconds_and_the_moment_is_rfc_3339():
     assert age_headers(NOW - 61.9, NOW) == {"Age": "61", "X-Data-As-Of": "2027-01-15T07:58:58Z"}
     assert age_headers(NOW + 5, NOW)["Age"] == "0"
+
+
+def test_headers_are_made_anew_each_second_and_for_each_new_state(house):
+    headers = FreshnessHeaders()
+    view = house.add("card", last_success_at=NOW - 60)
+    first = headers.of(view, NOW)
+    assert first["Age"] == "60"
+    assert headers.of(view, NOW + 0.9) is first
+    assert headers.of(view, NOW + 1)["Age"] == "61"
+    house.restate("card", last_success_at=NOW)
+    assert headers.of(house.bindings.get("card"), NOW + 1)["Age"] == "1"
+
+
+def test_headers_of_many_images_take_bounded_room(house):
+    headers = FreshnessHeaders()
+    for number in range(5000):
+        headers.of(house.add(f"b{number}"), NOW)
+    assert len(headers._made) <= 1024
+
+
+def test_data_that_does_not_grow_old_has_no_age(house):
+    assert AS_OF not in FreshnessHeaders().of(house.add(type=PolicyType.MANUAL), NOW)
