@@ -73,15 +73,6 @@ def merged(document: bytes | None, push: Push) -> bytes:
     return _sized(_written(whole), push)
 
 
-def document_of(text: bytes) -> Any:
-    """The values that a kept document stands for.
-
-    Raises:
-        DocumentRefused: it is no JSON.
-    """
-    return _read(text)[0]
-
-
 def _appended(document: bytes | None, push: Push) -> bytes:
     earlier = [] if document is None else _read(document)[0]
     if not isinstance(earlier, list):

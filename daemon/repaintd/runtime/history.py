@@ -64,19 +64,6 @@ class History:
         """Position of the latest event that readers can have; 0 before the first."""
         return self._latest
 
-    async def oldest(self) -> int:
-        """Position of the oldest event that is kept; the next one's when there is none.
-
-        A reader whose cursor is less than this minus one has missed events.
-
-        Raises:
-            StoreUnavailable: it cannot be read just now.
-        """
-        if self._ring and self._ring[0].position == 1:
-            return 1
-        first = await self._events.events(0, 1)
-        return first[0].position if first else self._latest + 1
-
     async def read(self, after: int, limit: int = 100) -> list[StoredEvent]:
         """Events behind the cursor *after*, oldest first; empty where there is none.
 

@@ -170,24 +170,10 @@ async def test_a_database_that_fails_is_said_once_and_nothing_is_missed():
 async def test_a_reader_can_tell_that_events_were_pruned_away():
     log = Log(10)
     async with serving(log) as history:
-        assert await history.oldest() == 1
         log.prune(3)
-        assert await history.oldest() == 8
         assert positions(await history.read(2)) == [8, 9, 10]
         log.prune(0)
-        assert await history.oldest() == 11
         assert await history.read(2) == []
-
-
-@in_virtual_time
-async def test_the_oldest_costs_nothing_while_all_are_in_memory():
-    log = Log()
-    async with serving(log) as history:
-        log.happen(3)
-        await settled()
-        log.reads.clear()
-        assert await history.oldest() == 1
-        assert not log.reads
 
 
 @in_virtual_time
