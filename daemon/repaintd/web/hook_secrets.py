@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from repaintd.errors import SecretUnavailable
 
 if TYPE_CHECKING:
@@ -20,9 +22,11 @@ LIFETIME: Final = 1.0
 """Seconds after which a changed secret counts at the latest."""
 _MOST: Final = 4096
 
+log = structlog.get_logger("repaintd.web")
+
 
 class HookSecrets:
-    """Resolves references, each once a second at most.
+    """Resolves references, each once a second at most; says once that one has no value.
 
     Args:
         resolve: raises SecretUnavailable.
@@ -33,6 +37,7 @@ class HookSecrets:
         self._resolve = resolve
         self._clock = clock
         self._known: dict[str, Secret | None] = {}
+        self._missing: set[str] = set()
         self._until = 0.0
 
     def values(self, references: Sequence[str]) -> list[str]:
@@ -46,8 +51,18 @@ class HookSecrets:
 
     def _secret(self, reference: str) -> Secret | None:
         if reference not in self._known:
-            try:
-                self._known[reference] = self._resolve(reference)
-            except SecretUnavailable:
-                self._known[reference] = None  # another one may do; with none, nothing is proven
+            self._known[reference] = self._resolved(reference)
         return self._known[reference]
+
+    def _resolved(self, reference: str) -> Secret | None:
+        try:
+            secret = self._resolve(reference)
+        except SecretUnavailable as exc:
+            if reference not in self._missing and len(self._missing) < _MOST:
+                self._missing.add(reference)
+                log.warning("a secret of inbound webhooks cannot be used", error=str(exc))
+            return None  # another one may do; with none, nothing is proven
+        if reference in self._missing:
+            self._missing.discard(reference)
+            log.info("a secret of inbound webhooks can be used again")
+        return secret

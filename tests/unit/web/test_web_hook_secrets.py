@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from repaintd.core.secret import Secret
 from repaintd.errors import SecretUnavailable
@@ -67,3 +68,20 @@ def test_only_so_many_are_remembered(vault, clock, monkeypatch):
         secrets.values((str(number),))
 
     assert len(secrets._known) <= 3
+
+
+def test_a_secret_without_a_value_is_said_once_and_when_it_has_one_again(vault, clock):
+    secrets = HookSecrets(vault, clock)
+    with capture_logs() as logs:
+        for _ in range(3):
+            secrets.values(("a", "c"))
+            clock.time += LIFETIME
+        vault.values["c"] = "3"
+        for _ in range(3):
+            secrets.values(("a", "c"))
+            clock.time += LIFETIME
+    said = [(each["log_level"], each["event"], each.get("error")) for each in logs]
+    assert said == [
+        ("warning", "a secret of inbound webhooks cannot be used", "c has no value"),
+        ("info", "a secret of inbound webhooks can be used again", None),
+    ]

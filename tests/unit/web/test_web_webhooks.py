@@ -216,6 +216,7 @@ async def test_who_was_refused_and_why_is_logged_without_secrets_and_bodies(hous
         await send(client, headers={"X-Hub-Signature-256": "sha256=s3cret"})
         await send(client, path="/webhooks/forgetful")
 
+    assert logs.pop(1)["event"] == "a secret of inbound webhooks cannot be used"
     assert [(entry["log_level"], entry["reason"], entry["binding"]) for entry in logs] == [
         ("debug", "bad_signature", "card"),
         ("debug", "no_secret", "forgetful"),
