@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +51,7 @@ class ChangedBinding:
     """
 
     uid: str
+    template_id: str
     values: tuple[Value, ...]
     redrawn: bool
     refetched: bool
@@ -156,6 +156,7 @@ def _changed(baseline: Baseline, difference: Difference) -> Iterator[ChangedBind
         values = _values(baseline, change) if shown else _names(change)
         yield ChangedBinding(
             uid=change.uid,
+            template_id=baseline.after.declared.bindings[change.uid].template_id,
             values=tuple(values),
             redrawn=change.redrawn,
             refetched=change.refetched,
@@ -211,9 +212,7 @@ def _templates(baseline: Baseline, difference: Difference) -> Iterator[ChangedTe
             of = binding.template_id
             if of in touched and (of in after.templates) == (templates is not None):
                 users[of].append(uid)
-    kinds = Counter[str]()
     for key in difference.templates:
         change = "changed" if key in before.templates and key in after.templates else ""
         change = change or ("added" if key in after.templates else "removed")
-        kinds[change] += 1
         yield ChangedTemplate(id=key, change=change, bindings=tuple(sorted(users[key])))

@@ -71,7 +71,9 @@ def open_baseline(loaded: Loaded, options: Options, against: str) -> Iterator[Ba
         return
     with ExitStack() as stack:
         directory, commit = Path(against), ""
-        if not directory.is_dir():
+        if directory.is_dir():
+            _look_into(directory)
+        else:
             scratch = stack.enter_context(TemporaryDirectory(prefix="repaintd-plan-"))
             found = read_revision(options.directory, against, Path(scratch), options.environ)
             directory, commit = found.directory, found.commit
@@ -81,6 +83,23 @@ def open_baseline(loaded: Loaded, options: Options, against: str) -> Iterator[Ba
             commit=commit,
             before=LoadedSide(_load(directory, against, options)),
             after=LoadedSide(loaded),
+        )
+
+
+def _look_into(directory: Path) -> None:
+    """Refuse a directory of something else: all bindings would look new beside it."""
+    known, found = {"repaintd.yaml", "bindings", "templates"}, False
+    try:
+        for each in directory.iterdir():
+            if each.name in known:
+                return
+            found = True
+    except OSError as error:
+        raise RepaintdError(f"{directory} cannot be read: {error.strerror}") from error
+    if found:
+        raise RepaintdError(
+            f"{directory} is a directory, but no configuration; if a branch of that name is meant, "
+            f"say refs/heads/{directory.name}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from repaintd.app.plan_studio import Picture, Views, open_studio
 from repaintd.errors import RepaintdError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
     from pathlib import Path
 
     from repaintd.app.plan import Plan
@@ -51,7 +52,7 @@ async def draw_pictures(
     Raises:
         RepaintdError: nothing can be drawn here, or nothing written there.
     """
-    affected = list(_affected(plan))
+    affected = _affected(plan)
     chosen = affected[:limit]
     drawn: list[asyncio.Task[Views]] = []
     async with AsyncExitStack() as stack:
@@ -85,9 +86,18 @@ async def _in_turn(turns: asyncio.Semaphore, drawing: Coroutine[Any, Any, Views]
         return await drawing
 
 
-def _affected(plan: Plan) -> Iterator[tuple[str, str, bool]]:
-    """Uid, what happens to it, and whether it asks for something else than before."""
-    changed = [(each.uid, "changed", each.refetched) for each in plan.changed if each.redrawn]
-    added = [(each.uid, "added", False) for each in plan.added]
-    removed = [(each.uid, "removed", False) for each in plan.removed]
-    yield from sorted([*changed, *added, *removed])
+def _affected(plan: Plan) -> list[tuple[str, str, bool]]:
+    """Uid, what happens to it, and whether it asks for something else than before.
+
+    What changes by itself comes first; of those that only share a changed template, one of each
+    template, then the next: a limit leaves something to see of all.
+    """
+    found = [(0, each.uid, "added", False) for each in plan.added]
+    found += [(0, each.uid, "removed", False) for each in plan.removed]
+    sharing: Counter[str] = Counter()
+    for each in plan.changed:
+        if each.redrawn:
+            sharing[each.template_id] += each.by_template
+            rank = sharing[each.template_id] if each.by_template else 0
+            found.append((rank, each.uid, "changed", each.refetched))
+    return [(uid, change, own) for _, uid, change, own in sorted(found)]

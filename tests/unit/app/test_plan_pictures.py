@@ -302,6 +302,17 @@ def test_no_more_than_the_limit_are_drawn_and_the_others_are_named(draw, new, ol
     assert "3 more are affected, and were not drawn." in draw_page(draw, old)
 
 
+def test_a_limit_leaves_something_to_see_of_each_template(draw, old, new):
+    for directory in (old, new):
+        shutil.copytree(directory / "templates" / "card", directory / "templates" / "last")
+        cards = [static(f"a{n}", RED) for n in range(5)]
+        others = [static(f"z{n}", RED).replace("Id: card", "Id: last") for n in range(2)]
+        write(directory, *cards, *others, static("y", BLUE if directory is new else RED))
+    dye(new, ("<i>", "<b>"))
+    shutil.copytree(new / "templates" / "card", new / "templates" / "last", dirs_exist_ok=True)
+    assert list(draw("--limit", 4)) == ["y", "a0", "z0", "a1"]
+
+
 def test_links_lead_where_the_pictures_will_be(draw, new, old, out):
     write(new, static("card", RED))
     draw("--pictures-url", "https://example.org/pr 1?a=1&b")

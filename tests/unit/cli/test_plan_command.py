@@ -304,6 +304,27 @@ def test_a_directory_wins_over_a_revision_of_the_same_name(plan, old, tmp_path, 
     assert (code, out) == (0, "compared with old: nothing changes\n")
 
 
+def test_beside_an_empty_directory_all_is_new(plan, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, found = document(plan("--against", tmp_path / "empty", "--format", "json"))
+    assert (code, found["counts"]["added"]) == (2, 2)
+
+
+def test_a_directory_of_something_else_is_refused(plan, tmp_path, monkeypatch):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = plan("--against", "docs")
+    assert code == 1
+    assert err.startswith("repaintd: docs is a directory, but no configuration; if a branch")
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    assert plan("--against", "docs")[2] == "repaintd: docs cannot be read: Permission denied\n"
+
+
 class FakeDaemon:
     """Stands in the place of `DaemonClient`; tells of a directory, or raises."""
 
