@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from repaintd.errors import StoreUnavailable
+from repaintd.runtime.delivery_insistence import insist
 from repaintd.runtime.delivery_replay import Replays
 from repaintd.runtime.sink_parts import SinkParts
 from repaintd.runtime.sink_runner import LaneRunner
@@ -194,9 +195,10 @@ class Deliveries:
 
     async def _supervise(self, slot: _Slot, after: asyncio.Task[None] | None) -> NoReturn:
         """Deliver to one sink; a bug in it, or in us, stops it for a while and nobody else."""
+        log = self._log.bind(sink=slot.name)
         if after is not None:
             await asyncio.wait([after])
-        log = self._log.bind(sink=slot.name)
+            await self._caught_up(slot.name, log)
         while True:
             try:
                 await self._deliver(slot, log)
@@ -205,6 +207,18 @@ class Deliveries:
             finally:
                 slot.runner = None
             await asyncio.sleep(AFTER_A_BUG)
+
+    async def _caught_up(self, name: str, log: Any) -> None:
+        """Wait until all is written that a runner asked for before it was cancelled.
+
+        Writes keep their order, so one that changes nothing comes behind it.
+        """
+        await insist(
+            lambda: self._outbox.drop_owed(name, ()),
+            log=log,
+            dice=self._dice,
+            what="waiting for what was written last",
+        )
 
     async def _deliver(self, slot: _Slot, log: Any) -> None:
         runner = self._runner(slot, log)

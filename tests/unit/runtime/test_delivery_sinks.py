@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,8 +13,8 @@ from repaintd.errors import DeliveryFailed, StoreUnavailable
 from repaintd.runtime.deliveries import AFTER_A_BUG
 from repaintd.testing.deliveries import DeliveryWorld
 from repaintd.testing.sink import FakeSink
-from repaintd.testing.store import MemoryEvents
-from repaintd.testing.virtual_time import in_virtual_time, settled
+from repaintd.testing.store import MemoryEvents, MemoryStore
+from repaintd.testing.virtual_time import VirtualClock, in_virtual_time, settled
 
 A, B = "webhooks/a", "webhooks/b"
 MINUTE, HOUR = 60.0, 3_600.0
@@ -111,6 +112,43 @@ async def test_sinks_that_are_configured_no_more_are_forgotten_on_request():
     async with world.life() as deliveries:
         await deliveries.forget_absent("webhooks/")
     assert set(world.store.sinks()) == {A, "mqtt"}
+
+
+class SlowStore(MemoryStore):
+    """Writes one thing after the other, a second for each, whether anybody still waits or not."""
+
+    writing: asyncio.Task[None] | None = None
+
+    async def keep_owed(self, entries):
+        await self._in_turn(partial(super().keep_owed, entries))
+
+    async def drop_owed(self, sink, positions):
+        await self._in_turn(partial(super().drop_owed, sink, positions))
+
+    async def _in_turn(self, write):
+        self.writing = asyncio.create_task(self._after(self.writing, write))
+        await asyncio.shield(self.writing)
+
+    async def _after(self, before, write):
+        if before is not None:
+            await before
+        await asyncio.sleep(1)
+        await write()
+
+
+@in_virtual_time
+async def test_a_replaced_sink_knows_what_the_old_one_has_asked_to_be_written():
+    world = DeliveryWorld(SlowStore(VirtualClock()))
+    world.sinks[A], new = FakeSink(refuse, retries=SCHEDULE), FakeSink(retries=SCHEDULE)
+    async with world.life() as deliveries:
+        await world.happen("a")
+        await asyncio.sleep(0.5)  # it has failed, which is being written
+        deliveries.add(A, new)
+        await asyncio.sleep(HOUR)
+        await world.happen("a")
+        await settled()
+        assert ids(new.got) == ["evt_a_1", "evt_a_2"]
+        assert not world.store.owing
 
 
 @in_virtual_time
