@@ -26,6 +26,8 @@ def due_when_changed(
     binding, state = entry.binding, entry.state
     if binding.paused or before.paused:
         return first_due(entry, now, count)
+    if entry.pending and state.due_reason == "trigger":
+        return None  # the run that is owed since the start is due, whatever the policy says
     if entry.outdated:
         if state.last_attempt_at is None:
             return None  # its first run is still to come

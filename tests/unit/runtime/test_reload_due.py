@@ -131,3 +131,11 @@ def test_the_end_of_a_pause_is_a_start():
 def test_a_binding_whose_first_run_is_still_to_come_keeps_its_place():
     new = BindingState(uid="card", next_due_at=NOW + 7, due_reason="first")
     assert due(replace(BEFORE, mapping={"title": "name"}), state=new) is None
+
+
+@pytest.mark.parametrize("policy", [PolicyType.MANUAL, PolicyType.WEBHOOK, PolicyType.ETAG])
+def test_d2_a_run_that_is_owed_to_a_trigger_since_the_start_is_not_planned_away(policy):
+    owed = drawn(next_due_at=NOW, due_reason="trigger")
+    entry = Entry(BEFORE, TEMPLATE, owed, received=1)
+    entry.reconfigure(replace(BEFORE, refresh=RefreshPolicy(type=policy)), TEMPLATE)
+    assert due_when_changed(entry, BEFORE, NOW) is None
