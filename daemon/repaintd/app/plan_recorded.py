@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ STATIC_DATA: Final = "its static data"
 PUSHED_DATA: Final = "data pushed to the daemon"
 LAST_DATA: Final = "the daemon's last data"
 DEFAULTS: Final = "defaults"
+UNPUSHED: Final = "defaults, as nothing was pushed yet"
 _PUSHED: Final = "webhook"
 
 
@@ -144,6 +146,9 @@ class Recordings:
             if text is not None:
                 document = _Document(value=orjson.loads(text), origin=PUSHED_DATA)
                 return _mapped(binding, template, document)
+            if self._daemon_first:
+                with suppress(NothingRecorded):
+                    return replace(_defaults(binding, template), origin=UNPUSHED)
         state = self._states.get(binding.uid)
         if state is None or state.variables is None:
             return None

@@ -16,6 +16,7 @@ from repaintd.app.plan_recorded import (
     LAST_DATA,
     PUSHED_DATA,
     STATIC_DATA,
+    UNPUSHED,
     NothingRecorded,
     Recorded,
     Recordings,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from repaintd.core.image import RenderedImage
     from repaintd.core.ports import TemplateEngine
 
-_DAEMON_DATA: Final = frozenset({STATIC_DATA, PUSHED_DATA, LAST_DATA})
+_DAEMON_DATA: Final = frozenset({STATIC_DATA, PUSHED_DATA, UNPUSHED, LAST_DATA})
 """What a published image is drawn from, too."""
 
 

@@ -450,16 +450,16 @@ def png(colour):
 
 @pytest.mark.usefixtures("daemon")
 def test_against_the_daemon_the_published_image_is_the_one_before(draw, old, new, out, monkeypatch):
-    uids = ("card", "data", "gone", "down", "paper")
-    bindings = [binding(uid) for uid in uids[:-1]]
+    bindings = [binding(uid) for uid in ("card", "data", "gone", "down")]
+    bindings.append(binding("hook", PUSHED, extra=f'defaults: {{ colour: "{RED}" }}'))
     write(old, *bindings, static("paper", RED, "outputConfig: { format: pdf }"))
     shutil.copytree(old / "bindings", new / "bindings", dirs_exist_ok=True)
     state = state_of(new, "card", variables={"colour": RED})
     asyncio.run(leave(new, state))
-    for uid in ("card", "data"):
+    for uid in ("card", "data", "hook"):
         fixture(new, uid, {"colour": LIME})
     dye(new, ("<!-- ground -->", BLUE))
-    answers = {f"{uid}.png": png(RED) for uid in ("card", "data")}
+    answers = {f"{uid}.png": png(RED) for uid in ("card", "data", "hook")}
     with serving(monkeypatch, {**answers, "gone.png": b"", "down.png": OSError("gone")}):
         found = draw("--against", "daemon")
     assert pixel(out, found["card"]["before"]["file"]) == (255, 0, 0)
@@ -467,6 +467,8 @@ def test_against_the_daemon_the_published_image_is_the_one_before(draw, old, new
     assert found["card"]["before"]["origin"] == "the daemon's own data, as published"
     assert found["card"]["after"]["origin"] == "the daemon's last data"
     assert found["card"]["notes"] == []
+    assert found["hook"]["after"]["origin"] == "defaults, as nothing was pushed yet"
+    assert found["hook"]["notes"] == []
     assert found["data"]["after"]["origin"] == "fixtures/data.json"
     assert found["data"]["notes"][0].startswith("before is drawn from the daemon's own data")
     assert found["gone"]["notes"][0] == "before: the daemon shows no image of it (HTTP 503)"

@@ -87,7 +87,7 @@ def _views(views: Views) -> Iterator[str]:
     files = [each.file for each in (views.before, views.after) if each is not None]
     files += [views.difference] if views.difference else []
     said = f"{percent(views.share)}  " if views.share is not None else ""
-    yield f"picture {views.uid}  {said}{', '.join(files)}"
+    yield f"picture {views.uid}  {said}{', '.join(files) or 'none'}"
     for note in views.notes:
         yield f"    {note}"
 
