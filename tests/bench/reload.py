@@ -61,22 +61,18 @@ def _times(size: int, written: Looked, posted: Looked, first_load: float) -> Seq
 def _disturbances(size: int, idle: Looked, reloads: Sequence[Looked]) -> Sequence[Row]:
     looks = sum(len(each.blocked) for each in reloads)
     return [
-        Row(
-            name="event loop blocked by it",
-            ours=1000 * max(max(each.blocked) for each in reloads),
-            baseline=1000 * max(idle.blocked),
-            unit="ms",
-            budget=Budget(of="ours", at_most=100),
-            note=f"the longest between two ticks of {1000 * TICK:g} ms in {looks} reloads; "
-            "baseline: nothing but polls, no reload",
+        _block(
+            "event loop blocked by it",
+            idle,
+            reloads,
+            f"the longest between two ticks of {1000 * TICK:g} ms in {looks} reloads; baseline: "
+            "nothing but polls, no reload",
         ),
-        Row(
-            name="timers moved by it",
-            ours=sum(each.moved for each in reloads),
-            unit="",
-            budget=Budget(of="ours", at_most=0),
-            note=f"of the other {size - 1:,}, in {looks} reloads: who was not polled meanwhile is "
-            "due at the very same instant, who was, a whole period later",
+        _moved(
+            "timers moved by it",
+            reloads,
+            f"of the other {size - 1:,}, in {looks} reloads: who was not polled meanwhile is due "
+            "at the very same instant, who was polled, when it was due, in its own rhythm",
         ),
     ]
 
@@ -89,17 +85,28 @@ def _template(half: int, idle: Looked, dressed: Looked) -> Sequence[Row]:
             unit="s",
             note="as above, before most are redrawn; a renderer that takes no time",
         ),
-        Row(
-            name="event loop blocked by it, template",
-            ours=1000 * max(dressed.blocked),
-            baseline=1000 * max(idle.blocked),
-            unit="ms",
-            budget=Budget(of="ours", at_most=100),
-        ),
-        Row(
-            name="timers of others moved by it",
-            ours=dressed.moved,
-            unit="",
-            budget=Budget(of="ours", at_most=0),
-        ),
+        _block("event loop blocked by the template", idle, [dressed], "the longest, as above"),
+        _moved("timers of others moved by it", [dressed], "as above"),
     ]
+
+
+def _block(name: str, idle: Looked, reloads: Sequence[Looked], note: str) -> Row:
+    longest, busy = max(block for each in reloads for block in each.blocked)
+    return Row(
+        name=name,
+        ours=1000 * longest,
+        baseline=1000 * max(idle.blocked)[0],
+        unit="ms",
+        budget=Budget(of="ours", at_most=100),
+        note=f"{note}; {1000 * busy:.0f} ms of it other processes had all cores",
+    )
+
+
+def _moved(name: str, reloads: Sequence[Looked], note: str) -> Row:
+    return Row(
+        name=name,
+        ours=sum(each.moved for each in reloads),
+        unit="",
+        budget=Budget(of="ours", at_most=0),
+        note="; ".join([note, *(each.example for each in reloads if each.example)]),
+    )

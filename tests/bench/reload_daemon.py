@@ -4,8 +4,9 @@
 
 Prints its port, an API key and the seconds of its first load as JSON when it is ready. `begin` on
 standard input starts a time that is looked at, `end FIRST STOP` ends it: the answer is JSON, how
-many seconds the loop was blocked at most, and how many timers have moved of bindings other than
-those with numbers from *FIRST* to before *STOP*. The end of the input ends it.
+many seconds the loop was blocked at most and was kept from any core meanwhile, how many timers have
+moved, and one of these; those of bindings with numbers from *FIRST* to before *STOP* may move. The
+end of the input ends it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import signal
 import sys
 import time
@@ -26,7 +28,7 @@ from bench.daemon import BROWSER, ENVIRONMENT, loaded, quiet_log
 from bench.timers import Timer, moved
 from bench.workspace import uid
 from repaintd.app import daemon as daemon_module
-from repaintd.app import run_daemon
+from repaintd.app import reloading, run_daemon
 from repaintd.app.keys import find_key
 from repaintd.core.image import RenderedImage
 from repaintd.plugin import Components, SpecModel
@@ -41,31 +43,41 @@ if TYPE_CHECKING:
 
 TICK: Final = 0.005
 TTL: Final = 60
+SCHEDULING: Final = Path("/proc/thread-self/schedstat")
 
 
 class Probe:
     """A task beside all others; the time between two of its turns is what others see of a block."""
 
     def __init__(self) -> None:
-        self._longest = 0.0
-        self._last = time.perf_counter()
+        self._longest = (0.0, 0.0)
+        self._last, self._waited = time.perf_counter(), queued()
 
     async def serve(self) -> None:
         """Tick for ever."""
         while True:
             await asyncio.sleep(TICK)
             self._longest = self.longest
-            self._last = time.perf_counter()
+            self._last, self._waited = time.perf_counter(), queued()
 
     @property
-    def longest(self) -> float:
-        """Seconds, a tick included."""
-        return max(self._longest, time.perf_counter() - self._last)
+    def longest(self) -> tuple[float, float]:
+        """Seconds, a tick included, and how many of them the thread was kept from any core."""
+        now = (time.perf_counter() - self._last, queued() - self._waited)
+        return max(self._longest, now)
 
     async def begin(self) -> None:
         """Forget what was until now."""
         await asyncio.sleep(2 * TICK)
-        self._longest = 0.0
+        self._longest = (0.0, 0.0)
+
+
+def queued() -> float:
+    """Seconds that this thread could have run but others did; 0 where the kernel does not tell."""
+    try:
+        return int(SCHEDULING.read_text("ascii").split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
 
 
 class Instant:
@@ -97,16 +109,23 @@ class Watched:
     def __init__(self, parts: Parts, turning: Turning) -> None:
         self._catalogue = parts.catalogue
         self._scheduler = turning.scheduler
-        self._before: Mapping[str, Timer] = {}
+        self._before = (
+            b""  # packed: the daemon's garbage collector is to have nothing to do with it
+        )
 
     def begin(self) -> None:
         """Remember all timers."""
-        self._before = self._timers()
+        self._before = pickle.dumps(self._timers())
 
-    def moved(self, touched: range) -> int:
-        """How many have moved since, but for those of the bindings with these numbers."""
-        left_out = frozenset(map(uid, touched))
-        return len(set(moved(self._before, self._timers(), TTL)) - left_out)
+    def moved(self, touched: range) -> list[str]:
+        """Timers that have moved since, but for those of the bindings with these numbers."""
+        before: Mapping[str, Timer] = pickle.loads(self._before)  # noqa: S301 - our own
+        after, left_out = self._timers(), frozenset(map(uid, touched))
+        return [
+            f"{name}: {before[name]} → {after.get(name)}"
+            for name in moved(before, after, TTL)
+            if name not in left_out
+        ]
 
     def _timers(self) -> Mapping[str, Timer]:
         timetable, scheduler = self._scheduler._timetable, self._scheduler
@@ -115,9 +134,10 @@ class Watched:
             name: Timer(
                 set=timetable.at(name),
                 due=entry.state.next_due_at,
-                attempted=entry.state.last_attempt_at,
+                attempted=entry.state.last_attempt_at or 0.0,
                 running=scheduler.is_running(name),
                 offset=offset,
+                reason=entry.state.last_error or entry.state.due_reason,
             )
             for entry in self._catalogue.entries()
             for name in (entry.binding.uid,)
@@ -132,9 +152,9 @@ async def serve(directory: Path) -> None:
 
     def open_reloads(parts: Parts, turning: Turning, *others: Any) -> Any:
         opened.append(Watched(parts, turning))
-        return original(parts, turning, *others)
+        return reloading.open_reloads(parts, turning, *others)
 
-    original, ready = daemon_module.open_reloads, asyncio.Event()
+    ready = asyncio.Event()
     with quiet_log() as log, patch.object(daemon_module, "open_reloads", open_reloads):
         async with asyncio.TaskGroup() as tasks:
             running = run_daemon(
@@ -171,7 +191,8 @@ async def _obey(watched: Watched, probe: Probe) -> None:
             continue
         touched = range(*map(int, numbers))
         longest = probe.longest  # before the loop is blocked by looking at the timers
-        print(json.dumps([longest, watched.moved(touched)]), flush=True)
+        found = watched.moved(touched)
+        print(json.dumps([longest, len(found), found[:1]]), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,13 +40,16 @@ class Looked:
 
     Attributes:
         seconds: that each took.
-        blocked: the longest block of the event loop during each.
+        blocked: the longest block of the event loop during each, and how much of it the machine
+            was busy with others.
         moved: timers of bindings that were not changed.
+        example: of them, as it was and is.
     """
 
     seconds: list[float] = field(default_factory=list)
-    blocked: list[float] = field(default_factory=list)
+    blocked: list[tuple[float, float]] = field(default_factory=list)
     moved: int = 0
+    example: str = ""
 
 
 @dataclass(slots=True)
@@ -74,9 +77,10 @@ class Scene:
         await self._say("begin")
         looked.seconds.append(await change())
         await asyncio.sleep(AFTERWARDS)
-        blocked, moved = json.loads(await self._say(f"end {touched.start} {touched.stop}"))
-        looked.blocked.append(blocked)
+        blocked, moved, example = json.loads(await self._say(f"end {touched.start} {touched.stop}"))
+        looked.blocked.append(tuple(blocked))
         looked.moved += moved
+        looked.example = looked.example or "".join(example)
 
     async def nothing(self) -> float:
         """No change."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from repaintd.core.schedule import next_on_grid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,13 +26,15 @@ class Timer:
         attempted: when it ran last, in wall time.
         running: whether a run is under way, which takes it off the timetable.
         offset: wall time less monotonic time.
+        reason: the last error, or else why it is due then.
     """
 
     set: float | None
     due: float | None
-    attempted: float | None
+    attempted: float
     running: bool
     offset: float
+    reason: str = ""
 
     @property
     def consistent(self) -> bool:
@@ -41,17 +45,24 @@ class Timer:
 
 
 def moved(before: Mapping[str, Timer], after: Mapping[str, Timer], ttl: float) -> list[str]:
-    """The uids of those that are not due when they would have been.
+    """The uids of those that are not due when they would have been, had nothing happened.
 
-    Who did not run meanwhile, is due at the very same instant; who ran, whole periods later.
+    Who did not run meanwhile, is due at the very same instant; who did, ran no earlier than it was
+    due, and goes on in its own rhythm of one run each *ttl* seconds.
     """
-    return [uid for uid, one in before.items() if not _kept(one, after.get(uid), ttl)]
+    return [uid for uid, one in before.items() if not _kept(uid, one, after.get(uid), ttl)]
 
 
-def _kept(before: Timer, after: Timer | None, ttl: float) -> bool:
+def _kept(uid: str, before: Timer, after: Timer | None, ttl: float) -> bool:
     if after is None or not after.consistent or before.due is None or after.due is None:
         return False
-    if not (before.running or after.running or before.attempted != after.attempted):
-        return (before.set, before.due) == (after.set, after.due)
-    periods = (after.due - before.due) / ttl
-    return abs(periods - round(periods)) * ttl <= NOISE and periods > -NOISE
+    if before.attempted == after.attempted and not before.running:
+        return after.due == before.due and (after.running or after.set == before.set)
+    if not before.running and after.attempted < before.due - NOISE:
+        return False
+    return _in_rhythm(uid, after.due, after.attempted, ttl)
+
+
+def _in_rhythm(uid: str, due: float, attempted: float, ttl: float) -> bool:
+    on_grid = abs(next_on_grid(uid, ttl, due - ttl / 2) - due) <= NOISE
+    return on_grid and ttl / 2 <= due - attempted <= 2 * ttl
