@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SECONDS: Final = 120.0
 _INHERITED: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 """Set where a hook runs us; the repository is the one around the configuration directory."""
+_NEEDED: Final = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
+_NEEDED_KINDS: Final = ("GIT_", "SSH_", "XDG_")
+"""All that Git is told of the environment: the rest may be secrets of bindings."""
 _QUIETLY: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
@@ -71,7 +74,11 @@ class _Git:
         if found is None:
             raise RevisionRefused("there is no `git` here to read a revision with; install it")
         self._program = found
-        self._environ = {key: each for key, each in environ.items() if key not in _INHERITED}
+        self._environ = {
+            key: value
+            for key, value in environ.items()
+            if key not in _INHERITED and (key in _NEEDED or key.startswith(_NEEDED_KINDS))
+        }
         self._environ |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_INDEX_FILE": str(index)}
         self._directory = os.path.realpath(directory)
         top, prefix = self._place(directory)

@@ -117,6 +117,17 @@ def test_within_a_hook_the_repository_is_still_the_one_around_the_directory(git,
     assert content(found.directory) == {"a.yaml": "a"}
 
 
+def test_git_is_told_no_secret_of_the_environment(git, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "git").write_text(f"#!/bin/sh\nenv > {tmp_path}/told\nexit 1\n")
+    (tools / "git").chmod(0o755)
+    environ = {"PATH": f"{tools}:{os.environ['PATH']}", "TOKEN": "canary", "GIT_DIR": "canary"}
+    with pytest.raises(RevisionRefused):
+        read(git, tmp_path, "main", "", environ)
+    assert "canary" not in (tmp_path / "told").read_text()
+
+
 @pytest.mark.parametrize("name", ["nosuch", "--help", "main:site", "", "a b", "nul\0byte"])
 def test_a_revision_that_is_none_is_refused(git, tmp_path, name):
     commit(git, {"site/config/a.yaml": "a"})
