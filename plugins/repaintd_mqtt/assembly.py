@@ -16,6 +16,7 @@ from repaintd_mqtt.notices import Notices
 from repaintd_mqtt.session import ACKNOWLEDGED_WITHIN
 from repaintd_mqtt.settings import HomeAssistantSettings
 from repaintd_mqtt.sink import TIMEOUT, MqttSink
+from repaintd_mqtt.state_size import StateSize
 from repaintd_mqtt.topics import Topics
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def assembled(
     topics = Topics(settings.prefix, devices.prefix)
     commands = Commands(host, context.log)
     images = Images(host, topics, context.log, enabled=settings.images)
-    notices = Notices(host, topics, images, settings.home_assistant)
+    size = StateSize(context.log)
+    notices = Notices(host, topics, images, settings.home_assistant, size)
     with registered(context.registry) as metrics:
         mirror = Mirror(host, lambda: link, notices, context.log)
         link = Link(
@@ -66,6 +68,7 @@ def assembled(
             link,
             mirror,
             commands,
+            log=context.log,
             fingerprint=f"{settings.address} {settings.prefix}",
             within=within,
             timeout=timeout,

@@ -18,13 +18,16 @@ STATE_MOST: Final = 256 * 1024
 """Bytes of a state with its variables; a larger one goes without, for it goes again and again."""
 
 
-def state_document(view: View, *, image_url: str | None, image_topic: str | None) -> bytes:
+def state_document(
+    view: View, *, image_url: str | None, image_topic: str | None, most: int = STATE_MOST
+) -> bytes:
     """The retained state as JSON; times are RFC 3339 in UTC.
 
     Args:
         view: the binding, and what is remembered of it.
         image_url: where the image is, None before the first one.
         image_topic: where its bytes are, None where they are not at the broker.
+        most: bytes; a larger one goes without its variables.
     """
     state = view.state
     document: dict[str, Any] = {
@@ -40,7 +43,7 @@ def state_document(view: View, *, image_url: str | None, image_topic: str | None
         "nextRefresh": None if view.binding.paused else rfc3339(state.next_due_at),
     }
     written = _json(document)
-    if len(written) > STATE_MOST:
+    if len(written) > most:
         written = _json({**document, "variables": None})
     return written
 

@@ -147,6 +147,7 @@ class Mirror:
     async def _round(self, session: Session) -> None:
         views = list(self._host.all())
         await self._tell(session, self._due(views))
+        self._notices.size.passed()
         if len(self._shown) > len(views):
             present = {view.binding.uid for view in views}
             for uid in self._shown.keys() - present:

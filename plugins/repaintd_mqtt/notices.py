@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from repaintd.plugin import DeliveryFailed
 from repaintd_mqtt.documents import discovery_document, state_document, versioned
 
 if TYPE_CHECKING:
@@ -11,11 +12,16 @@ if TYPE_CHECKING:
     from repaintd_mqtt.images import Images
     from repaintd_mqtt.session import Session
     from repaintd_mqtt.settings import HomeAssistantSettings
+    from repaintd_mqtt.state_size import StateSize
     from repaintd_mqtt.topics import Topics
 
 
 class Notices:
-    """Tells the broker of a binding, or clears what it retains of one."""
+    """Tells the broker of a binding, or clears what it retains of one.
+
+    Attributes:
+        size: how large a state the broker takes.
+    """
 
     def __init__(
         self,
@@ -23,7 +29,9 @@ class Notices:
         topics: Topics,
         images: Images,
         home_assistant: HomeAssistantSettings | None,
+        size: StateSize,
     ) -> None:
+        self.size = size
         self._host = host
         self._topics = topics
         self._images = images
@@ -43,8 +51,12 @@ class Notices:
         image_topic = await self._images.show(session, view)
         shown = versioned(url, image.etag).encode() if url and image and self._by_url else b""
         await session.retain(self._topics.image_url(uid), shown)
-        state = state_document(view, image_url=url, image_topic=image_topic)
-        await session.retain(self._topics.state(uid), state)
+        state = state_document(view, image_url=url, image_topic=image_topic, most=self.size.most)
+        try:
+            await session.retain(self._topics.state(uid), state)
+        except DeliveryFailed:
+            self.size.failed(session, len(state))
+            raise
 
     async def clear(self, session: Session, uid: str) -> None:
         """See that the broker retains nothing of it.

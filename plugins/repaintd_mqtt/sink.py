@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from repaintd.plugin import UNTIL_IT_WORKS, Delivered, DeliveryFailed, DeliveryPolicy
 
@@ -19,6 +19,7 @@ TIMEOUT: Final = 600.0
 on at once when it does. It is longer than any pause that the daemon makes between attempts, which
 counts from the beginning of the last one: so there is none in which nobody waits here."""
 LANES: Final = 8
+_TRIES: Final = 3
 
 
 class MqttSink:
@@ -37,6 +38,7 @@ class MqttSink:
         mirror: Mirror,
         commands: Commands,
         *,
+        log: Any,
         fingerprint: str,
         within: float,
         timeout: float = TIMEOUT,
@@ -45,6 +47,8 @@ class MqttSink:
         self._link = link
         self._mirror = mirror
         self._commands = commands
+        self._log = log
+        self._failed = ("", 0)  # the event that was not taken last, how often in a row
         self._patience = timeout - within
         self.fingerprint: Final = fingerprint
         self.policy: Final = DeliveryPolicy(
@@ -66,10 +70,27 @@ class MqttSink:
                 session = await self._link.session()
         except TimeoutError as exc:
             raise DeliveryFailed(f"no MQTT broker: {self._link.trouble}") from exc
-        await session.publish(self._topics.event(event.uid), event.body)
+        try:
+            await session.publish(self._topics.event(event.uid), event.body)
+        except DeliveryFailed:
+            self._blame(event)
+            raise
         if event.uid:
             self._mirror.nudge(event.uid)
         return Delivered()
+
+    def _blame(self, event: StoredEvent) -> None:
+        """A broker that refuses large messages hangs up, and would do so for ever."""
+        failed, times = self._failed
+        times = times + 1 if failed == event.id else 1
+        self._failed = (event.id, times)
+        if times == _TRIES:
+            self._log.warning(
+                "the MQTT broker does not take this event, and all that follow wait for it: perhaps"
+                " it takes no messages of this size; let it take larger ones",
+                event_id=event.id,
+                bytes=len(event.body),
+            )
 
     async def work(self) -> None:
         """Keep the connection, the retained topics and the commands going."""

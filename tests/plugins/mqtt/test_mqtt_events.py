@@ -170,5 +170,18 @@ async def hear(client, heard):
             heard.append(message.payload)
 
 
+async def test_an_event_that_the_broker_does_not_take_is_said_once(bench, event_of):
+    bench.broker.stop()
+    bench.broker.lines = ["max_packet_size 2000"]
+    bench.broker.start()
+    async with bench.working() as sink:
+        for _ in range(5):
+            with pytest.raises(DeliveryFailed):
+                await sink.deliver(event_of(1, "repo", b"x" * 3000))
+    (warning,) = [line for line in bench.log.lines("warning") if "this event" in line]
+    assert warning.startswith("evt_")
+    assert "3000" in warning
+
+
 def test_an_attempt_waits_longer_for_the_broker_than_any_pause_between_two_attempts():
     assert TIMEOUT - ACKNOWLEDGED_WITHIN > GROWING_MOST

@@ -9,7 +9,9 @@ import time
 import pytest
 
 from repaintd.plugin import DeliveryFailed
+from repaintd_mqtt.documents import STATE_MOST
 from repaintd_mqtt.mirror import FRESHNESS, Mirror
+from repaintd_mqtt.state_size import StateSize
 
 BINDINGS = "repaintd/bindings"
 
@@ -154,6 +156,33 @@ async def test_a_broker_that_takes_no_large_message_gets_no_image_but_all_else(
         await sink.deliver(event_of(1))
         await eventually(lambda: state_of(ear, "site"))
     assert any("takes no messages of this size" in line for line in cold_bench.log.lines("warning"))
+
+
+async def test_a_broker_that_takes_no_large_message_gets_a_large_state_without_its_variables(
+    cold_bench, eventually
+):
+    cold_bench.broker.lines = ["max_packet_size 2000"]
+    cold_bench.broker.start()
+    cold_bench.host.add("repo", variables={"title": "x" * 3000})
+    cold_bench.host.add("site", variables={"title": "x" * 1200})
+    async with cold_bench.listening("repaintd/#") as ear, cold_bench.working():
+        await eventually(lambda: state_of(ear) and state_of(ear, "site"), within=20)
+    assert state_of(ear)["variables"] is None
+    assert state_of(ear, "site")["variables"] == {"title": "x" * 1200}
+    (warning,) = [line for line in cold_bench.log.lines("warning") if "this state" in line]
+    assert "takes no messages of this size" in warning
+
+
+def test_connections_that_are_lost_now_and_then_say_nothing_about_sizes(cold_bench):
+    size = StateSize(cold_bench.log.logger())
+    for _ in range(10):
+        size.failed(object(), 100_000)
+        size.failed(object(), 100_000)
+        size.passed()
+    for _ in range(10):
+        size.failed(object(), 1_000)
+    assert size.most == STATE_MOST
+    assert not cold_bench.log.said
 
 
 async def test_an_image_that_cannot_be_read_is_said_and_the_state_goes_out(bench, eventually):
