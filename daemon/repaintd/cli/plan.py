@@ -100,7 +100,6 @@ def plan(
     Exit with 1 when it is not valid, or there is nothing to compare with. Images are drawn from
     recorded data: fixtures/<uid>.json, what the daemon on this machine has, or defaults.
     """
-    configure_logging(sys.stderr, json=None, level="error")
     try:
         report = _report(options, against, folder, limit, _base(pictures_url))
     except ConfigurationError as error:
@@ -134,6 +133,7 @@ def _report(
 
 
 def _drawn(found: Plan, baseline: Baseline, folder: Path, limit: int, options: Options) -> Gallery:
+    configure_logging(sys.stderr, json=None, level="error")
     drawing = draw_pictures(
         found,
         baseline,

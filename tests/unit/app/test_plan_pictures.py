@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import re
 import shutil
@@ -95,6 +96,8 @@ def renderer(monkeypatch):
         return SimpleNamespace(renderer=fake)
 
     monkeypatch.setattr("repaintd.app.plan_studio.open_tools", open_tools)
+    command = importlib.import_module("repaintd.cli.plan")
+    monkeypatch.setattr(command, "configure_logging", lambda *_, **__: None)  # it is the process's
     return fake
 
 
