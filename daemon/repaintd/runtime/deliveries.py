@@ -33,6 +33,7 @@ class _Slot:
     Attributes:
         born_at: position of the latest event when it was added.
         runner: None until it has opened, and after a bug.
+        before: tasks of sinks of this name that have still to end.
     """
 
     name: str
@@ -40,6 +41,12 @@ class _Slot:
     born_at: int
     runner: SinkRunner | None = None
     task: asyncio.Task[None] | None = None
+    before: tuple[asyncio.Task[None], ...] = ()
+
+    @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """All that have to end before another sink of this name may begin."""
+        return self.before if self.task is None else (*self.before, self.task)
 
 
 class Deliveries:
@@ -89,10 +96,11 @@ class Deliveries:
         slot = _Slot(name=name, sink=sink, born_at=self._events.latest)
         if previous is not None:
             slot.born_at = previous.born_at
+            slot.before = tuple(task for task in previous.tasks if not task.done())
             if previous.task is not None:
                 previous.task.cancel()
         self._slots[name] = slot
-        self._start(slot, after=previous.task if previous else None)
+        self._start(slot)
 
     async def remove(self, name: str) -> None:
         """Deliver to it no more, and drop all that is remembered of it.
@@ -103,7 +111,7 @@ class Deliveries:
         slot = self._slots.pop(name, None)
         if slot is not None and slot.task is not None:
             slot.task.cancel()
-            await asyncio.wait([slot.task])
+            await asyncio.wait(slot.tasks)
         self._metrics.forget_sink(name)
         if name in self._outbox.sinks():
             await self._outbox.forget_sink(name)
@@ -188,16 +196,17 @@ class Deliveries:
                 return True
         return False
 
-    def _start(self, slot: _Slot, after: asyncio.Task[None] | None = None) -> None:
+    def _start(self, slot: _Slot) -> None:
         if self._tasks is not None:
-            deliver = self._supervise(slot, after)
+            deliver = self._supervise(slot)
             slot.task = self._tasks.create_task(deliver, name=f"sink:{slot.name}")
 
-    async def _supervise(self, slot: _Slot, after: asyncio.Task[None] | None) -> NoReturn:
+    async def _supervise(self, slot: _Slot) -> NoReturn:
         """Deliver to one sink; a bug in it, or in us, stops it for a while and nobody else."""
         log = self._log.bind(sink=slot.name)
-        if after is not None:
-            await asyncio.wait([after])
+        if slot.before:
+            await asyncio.wait(slot.before)
+            slot.before = ()
             await self._caught_up(slot.name, log)
         while True:
             try:

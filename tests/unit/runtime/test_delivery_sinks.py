@@ -152,6 +152,34 @@ async def test_a_replaced_sink_knows_what_the_old_one_has_asked_to_be_written():
 
 
 @in_virtual_time
+async def test_however_often_a_sink_is_replaced_only_one_of_them_is_at_work():
+    world, said = DeliveryWorld(), []
+
+    async def reluctant(event):
+        try:
+            await asyncio.sleep(HOUR)
+        finally:
+            await asyncio.sleep(5)
+            said.append("the old one has ended")
+
+    async def tell(event):
+        said.append("the new one begins")
+
+    world.sinks[A] = FakeSink(reluctant, retries=SCHEDULE, timeout=2 * HOUR)
+    async with world.life() as deliveries:
+        await world.happen("a")
+        await settled()
+        for _ in range(3):
+            deliveries.add(A, FakeSink(tell, retries=SCHEDULE))
+            await settled()
+        await asyncio.sleep(10)
+        assert said == ["the old one has ended", "the new one begins"]
+        deliveries.add(A, FakeSink(tell, retries=SCHEDULE))
+        await deliveries.remove(A)
+        assert not any(task.get_name() == f"sink:{A}" for task in asyncio.all_tasks())
+
+
+@in_virtual_time
 async def test_a_replaced_sink_goes_on_where_the_old_one_was():
     world = DeliveryWorld()
 
