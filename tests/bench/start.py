@@ -30,7 +30,7 @@ async def measure(workspace: Workspace, effort: Effort) -> Sequence[Row]:
     async def parsed() -> float:
         return await bare_start(workspace.config)
 
-    seconds = await alternate({"ours": ours, "parsed": parsed}, effort.rounds)
+    seconds = await alternate({"ours": ours, "parsed": parsed}, effort.rounds, warm_up=False)
     return [
         Row(
             name=f"start to READY, {effort.small:,} bindings",

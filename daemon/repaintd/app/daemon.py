@@ -21,7 +21,7 @@ from repaintd.runtime.lifecycle import (
     raise_descriptor_limit,
     stop_on_signals,
 )
-from repaintd.runtime.missing_files import forget_missing, watch_files
+from repaintd.runtime.missing_files import forget_unrecorded, watch_files
 from repaintd.runtime.resumption import first_due
 from repaintd.runtime.staleness import watch_staleness
 from repaintd.runtime.watching import Watcher
@@ -107,7 +107,7 @@ async def _take_over(parts: Parts, loaded: Loaded) -> dict[str, BindingState]:
     shelf = {} if _may_drop(parts, loaded, gone) else states
     if gone and not shelf:
         await _drop(parts, gone)
-    await forget_missing(parts.catalogue, parts.images)
+    await forget_unrecorded(parts.catalogue, parts.images)
     return shelf
 
 

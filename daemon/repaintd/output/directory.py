@@ -18,7 +18,7 @@ from repaintd.output.tag import entity_tag
 from repaintd.output.threads import started
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from repaintd.core.binding import Binding
@@ -108,12 +108,19 @@ class ImageDirectory:
 
     async def missing(self, filenames: Iterable[str]) -> set[str]:
         """Those of *filenames* that are not in place; all when the directory cannot be listed."""
+        return set(filenames) - (await self._present()).keys()
+
+    async def altered(self, sizes: Mapping[str, int]) -> set[str]:
+        """Those of *sizes*, by file name, that are not in place with just so many bytes."""
+        there = await self._present()
+        return {name for name, size in sizes.items() if there.get(name) != size}
+
+    async def _present(self) -> dict[str, int]:
         try:
-            there = await self._threads.run(lambda: files.present(self.path))
+            return await self._threads.run(lambda: files.present(self.path))
         except OSError as exc:
             log.warning("output directory cannot be listed", path=str(self.path), why=str(exc))
-            there = set()
-        return set(filenames) - there
+            return {}
 
     def _checked(self, binding: Binding, image: RenderedImage) -> str:
         extension = names.extension(binding.uid, binding.filename)

@@ -109,14 +109,19 @@ def try_writing(directory: Path) -> None:
         os.unlink(temporary, dir_fd=folder)
 
 
-def present(directory: Path) -> set[str]:
-    """Names of all regular files in *directory*.
+def present(directory: Path) -> dict[str, int]:
+    """All regular files in *directory* by name, with their sizes in bytes.
 
     Raises:
         OSError: it cannot be listed.
     """
+    found: dict[str, int] = {}
     with os.scandir(directory) as entries:
-        return {each.name for each in entries if each.is_file(follow_symlinks=False)}
+        for each in entries:
+            with contextlib.suppress(FileNotFoundError):  # unfinished images come and go
+                if each.is_file(follow_symlinks=False):
+                    found[each.name] = each.stat(follow_symlinks=False).st_size
+    return found
 
 
 @contextlib.contextmanager

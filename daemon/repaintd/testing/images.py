@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from repaintd.core.image import PublishedImage, ServedImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from repaintd.core.binding import Binding
     from repaintd.core.image import RenderedImage
@@ -40,6 +40,10 @@ class MemoryImages:
     async def missing(self, filenames: Iterable[str]) -> set[str]:
         """Those that were never published, or removed."""
         return set(filenames) - self.files.keys()
+
+    async def altered(self, sizes: Mapping[str, int]) -> set[str]:
+        """Those that are not there with just so many bytes."""
+        return {name for name, size in sizes.items() if len(self.files.get(name, b"")) != size}
 
     async def remove(self, uid: str, keep: str | None = None) -> None:
         """Drop the files of *uid*."""

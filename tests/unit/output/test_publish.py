@@ -396,6 +396,10 @@ async def test_missing_files_are_found(images, output, make_binding, make_image)
     (output / "folder.png").mkdir()
     names = ["there.png", "gone.png", "folder.png"]
     assert await images.missing(names) == {"gone.png", "folder.png"}
+    size = len(make_image().body)
+    assert await images.altered({"there.png": size}) == set()
+    wanted = {"there.png": size + 1, "gone.png": 0, "folder.png": 4096}
+    assert await images.altered(wanted) == wanted.keys()
 
 
 async def test_all_files_are_missing_where_there_is_no_directory(images, output):

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from repaintd.core.state import BindingState, StoredImage, Trigger
 from repaintd.runtime.catalogue import Catalogue
-from repaintd.runtime.missing_files import forget_missing, watch_files
+from repaintd.runtime.missing_files import forget_missing, forget_unrecorded, watch_files
 from repaintd.testing import MemoryImages, sample_binding, sample_template
 
 IMAGE = StoredImage(
@@ -31,6 +31,15 @@ async def test_only_what_was_published_and_is_gone_is_forgotten():
     images.files["here.png"] = b"x"
     found = catalogue()
     assert [entry.binding.uid for entry in await forget_missing(found, images)] == ["gone"]
+    assert found.get("gone").state.render_fingerprint == ""
+    assert found.get("here").state.render_fingerprint == "f"
+
+
+async def test_at_a_start_a_file_that_was_never_recorded_is_drawn_over():
+    images = MemoryImages()
+    images.files.update({"here.png": b"x", "gone.png": b"another image, cut off before its record"})
+    found = catalogue()
+    await forget_unrecorded(found, images)
     assert found.get("gone").state.render_fingerprint == ""
     assert found.get("here").state.render_fingerprint == "f"
 
