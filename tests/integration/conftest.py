@@ -259,7 +259,7 @@ async def daemon_in_process(config: Path):
         stack.enter_context(_process_as_it_was())
         stream = stack.enter_context(captured_log())
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("repaintd.app.daemon.Scheduler", scheduler)
+        patch.setattr("repaintd.app.parts.Scheduler", scheduler)
         patch.setattr("repaintd.app.configure.discover", plugins_without_browser)
         loaded = load(Options(directory=config, environ={}))
         url = loaded.configuration.settings.server.public_url

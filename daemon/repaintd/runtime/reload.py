@@ -8,14 +8,15 @@ it or nothing. One reload runs at a time; whatever is asked for meanwhile causes
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Protocol, TypeVar
 
 from repaintd.errors import ConfigurationError, RepaintdError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from repaintd.config import Problem
     from repaintd.core.ports import Clock
@@ -28,6 +29,8 @@ L_contra = TypeVar("L_contra", contravariant=True)
 ROUNDS: Final = 3
 """How often a tree that changes while it is read is read once more."""
 MOST_WAITING: Final = 64
+TURN: Final = 0.0005
+"""Seconds after which a thread that loads lets others have the interpreter, if they want it."""
 
 
 class ReloadBroke(RepaintdError):
@@ -216,7 +219,8 @@ class Reloads(Generic[T]):
 
     async def _load(self) -> T | ConfigurationError:
         try:
-            return await self._in_thread(self._tree.load)
+            with _quick_turns():
+                return await self._in_thread(self._tree.load)
         except ConfigurationError as error:
             return error
 
@@ -243,3 +247,18 @@ def _answer(
     for future in futures:
         if not future.done():  # its caller may be gone
             tell(future)
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Let the event loop have the interpreter back sooner while a thread computes.
+
+    After each system call the loop asks for it anew and waits up to the switch interval; with the
+    usual 5 ms, twenty polls that answer together would block it for 100 ms.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

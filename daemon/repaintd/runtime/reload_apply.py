@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from repaintd.runtime.refresher import Refresher
     from repaintd.runtime.scheduler import Scheduler
 
-SLICE: Final = 0.02
+SLICE: Final = 0.01
 """Seconds that the event loop waits for us at one time."""
+PAUSE: Final = 0.001
+"""Seconds that it then has for others: timers and sockets, too, which come after what is ready."""
 TOGETHER: Final = 200
 """Bindings that are removed at one time."""
 LAST_WORDS: Final = 15.0
@@ -68,7 +70,7 @@ class Slices:
     async def __call__(self) -> None:
         """Go on, after a pause if one is due."""
         if self._clock.monotonic() - self._began >= SLICE:
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE)
             self._began = self._clock.monotonic()
 
 

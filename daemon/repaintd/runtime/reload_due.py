@@ -32,11 +32,17 @@ def due_when_changed(
         if state.last_attempt_at is None:
             return None  # its first run is still to come
         window = schedule.start_window(count, binding.refresh.ttl_seconds)
-        return schedule.soon(binding.uid, now, window, "changed")
+        due = schedule.soon(binding.uid, now, window, "changed")
+        # Edits in quick succession must not put a run off again and again.
+        return None if _comes_first(state.next_due_at, now, due) else due
     same_rhythm = binding.refresh.type is before.refresh.type and (
         binding.refresh.ttl_seconds == before.refresh.ttl_seconds
     )
     return None if same_rhythm else _in_new_rhythm(entry, now)
+
+
+def _comes_first(planned: float | None, now: float, due: schedule.Due) -> bool:
+    return planned is not None and due.at is not None and now <= planned <= due.at
 
 
 def _in_new_rhythm(entry: Entry, now: float) -> schedule.Due | None:

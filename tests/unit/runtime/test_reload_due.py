@@ -139,3 +139,13 @@ def test_d2_a_run_that_is_owed_to_a_trigger_since_the_start_is_not_planned_away(
     entry = Entry(BEFORE, TEMPLATE, owed, received=1)
     entry.reconfigure(replace(BEFORE, refresh=RefreshPolicy(type=policy)), TEMPLATE)
     assert due_when_changed(entry, BEFORE, NOW) is None
+
+
+def test_edits_in_quick_succession_do_not_put_a_run_off():
+    another = replace(TEMPLATE, fingerprint="template-2")
+    first = due(template=another, count=10_000)
+    assert NOW < first.at <= NOW + 200
+    waiting = drawn(next_due_at=NOW + 0.5, due_reason="changed")
+    assert due(template=another, state=waiting, count=10_000) is None
+    overdue = drawn(next_due_at=NOW - 5)
+    assert due(template=another, state=overdue, count=10_000) == first
