@@ -22,9 +22,19 @@ SLOW = "{% for i in range(100000) %}{{ t|replace('b','cccc')|upper|lower|length 
 SLOW_DATA = {"t": "b\n" * 999}
 
 
+OTHERS: set[int] = set()
+"""Children of this process that other tests have and share: a browser's driver, a receiver."""
+
+
+@pytest.fixture(autouse=True)
+def _others():
+    OTHERS.clear()
+    OTHERS.update(child.pid for child in psutil.Process().children())
+
+
 def workers() -> list[psutil.Process]:
-    """Our children, but for the driver of a browser that other tests of this process share."""
-    return [child for child in psutil.Process().children() if "node" not in child.name()]
+    """The children that this test has made."""
+    return [child for child in psutil.Process().children() if child.pid not in OTHERS]
 
 
 def slow_template():
