@@ -55,7 +55,7 @@ class Daemon:
         Raises:
             RefreshesFailed: a binding failed.
         """
-        uids = list(self.parts.configuration.bindings)
+        uids = [view.binding.uid for view in self.parts.catalogue.all()]
         self.treadmill.start()
         now = self.parts.clock.now()
         for uid in uids:

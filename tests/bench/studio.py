@@ -50,7 +50,7 @@ class Studio:
 
     async def markup(self, number: int, **variables: Any) -> str:
         """The page that the daemon would draw for that document; *variables* replace its own."""
-        binding = next(iter(self.daemon.parts.configuration.bindings.values()))
+        binding = self.daemon.parts.catalogue.all()[0].binding
         mapped = map_document(binding, self.template, orjson.loads(document(number)))
         engine = self.daemon.parts.tools.engine
         return await engine.expand(self.template, {**mapped.variables, **variables})
