@@ -13,6 +13,7 @@ import orjson
 from repaintd.app import load
 from repaintd.app.client import DaemonClient, DaemonRefused, DaemonSilent
 from repaintd.cli.context import configured
+from repaintd.cli.event_words import words
 from repaintd.config.problem import visible
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ LAST = 20
 MOST = 1000
 AGAIN_SECONDS = 1.0
 RESET = "reset"
-COLOURS = {"binding.updated": "green", "binding.failed": "red", "webhook.disabled": "yellow"}
+COLOURS = {
+    "binding.updated": "green",
+    "binding.failed": "red",
+    "binding.stale": "yellow",
+    "binding.fresh": "green",
+    "webhook.disabled": "yellow",
+    "config.applied": "green",
+    "config.rejected": "red",
+}
 
 Query = list[tuple[str, str]]
 
@@ -148,13 +157,5 @@ def _show_line(message: Message) -> None:
     data = document["data"]
     name = click.style(f"{message.name:<16}", fg=COLOURS.get(message.name))
     subject = data.get("bindingId") or data.get("subscriptionId") or ""
-    what = visible(_what(data))
+    what = visible(words(message.name, data))
     click.echo(f"{document['timestamp']}  {name}  {subject:<24}  {message.id}  {what}".rstrip())
-
-
-def _what(data: dict[str, Any]) -> str:
-    if "error" in data:
-        return f"{data.get('stage')}: {data['error']}"
-    if "changed" in data:
-        return f"{', '.join(data['changed']) or 'drawn anew'} ({data.get('trigger')})"
-    return str(data.get("reason", ""))

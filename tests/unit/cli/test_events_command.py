@@ -27,6 +27,17 @@ def test_events_are_lines(daemon, run):
             happened(3, "binding.failed", bindingId="card", stage="fetch", error="404\n\x1b[2J"),
             happened(4, "webhook.disabled", subscriptionId="chat", reason="gone"),
             happened(5, "binding.new"),
+            happened(6, "config.applied", changed=[{"uid": "card"}], counts={"changed": 1}),
+            happened(7, "config.applied", changed=[], counts={"bindings": 3, "changed": 0}),
+            happened(
+                8,
+                "config.rejected",
+                problems=[{"file": "repaintd.yaml", "line": 3, "message": "unknown key"}],
+                count=2,
+            ),
+            happened(9, "binding.stale", bindingId="card", asOf="2026-01-02", error="404"),
+            happened(10, "binding.stale", bindingId="card", asOf=None, error=None),
+            happened(11, "binding.fresh", bindingId="card", asOf="2026-01-03"),
         ]
     ]
 
@@ -53,6 +64,12 @@ def test_events_are_lines(daemon, run):
             ("binding.failed", "card", "evt_3  fetch: 404\\n\\x1b[2J"),
             ("webhook.disabled", "chat", "evt_4  gone"),
             ("binding.new", "", "evt_5"),
+            ("config.applied", "", "evt_6  1 changed"),
+            ("config.applied", "", "evt_7  good again, nothing has changed"),
+            ("config.rejected", "", "evt_8  repaintd.yaml:3: unknown key (and 1 more)"),
+            ("binding.stale", "card", "evt_9  the data is of 2026-01-02: 404"),
+            ("binding.stale", "card", "evt_10  the data is of no time yet"),
+            ("binding.fresh", "card", "evt_11  the data is of 2026-01-03"),
         )
     ]
 
