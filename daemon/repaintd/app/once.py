@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import prometheus_client
 
 from repaintd.app.tools import open_tools
+from repaintd.app.unknown import no_binding
 from repaintd.core.fetch import Fetched, FetchRequest
 from repaintd.core.mapping import map_document, mapping_fingerprint
 from repaintd.core.pipeline import Work, render_job
@@ -48,7 +48,7 @@ async def render_once(
     """
     binding = loaded.configuration.bindings.get(uid)
     if binding is None:
-        raise StartupFailed(_unknown(uid, loaded.configuration.bindings))
+        raise StartupFailed(no_binding(uid, loaded.configuration.bindings))
     template = loaded.templates[binding.template_id]
     registry = prometheus_client.CollectorRegistry()
     async with AsyncExitStack() as stack:
@@ -89,9 +89,3 @@ async def _fetch(tools: Tools, binding: Binding, loaded: Loaded) -> Any:
     )
     result = await source.fetch(request)
     return result.document if isinstance(result, Fetched) else MISSING
-
-
-def _unknown(uid: str, bindings: Mapping[str, Binding]) -> str:
-    near = difflib.get_close_matches(uid, bindings, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; `repaintd list` shows those there are"
-    return f"there is no binding {uid!r}{hint}"

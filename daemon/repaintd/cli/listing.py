@@ -12,10 +12,9 @@ import click
 from repaintd.app import load
 from repaintd.app.inspect import Inspection, inspect
 from repaintd.cli.context import configured
+from repaintd.cli.table import print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from repaintd.app import Options
 
 COLOURS = {
@@ -45,15 +44,7 @@ def list_bindings(options: Options, *, as_json: bool) -> None:
 
 def _table(inspection: Inspection) -> None:
     rows = [_row(binding, time.time()) for binding in inspection.bindings]
-    widths = [max(len(row[n]) for row in (HEADINGS, *rows)) for n in range(len(HEADINGS) - 1)]
-    click.secho(_line(HEADINGS, widths), bold=True)
-    for row in rows:
-        click.secho(_line(row, widths), fg=COLOURS.get(row[1]))
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
-    return "  ".join([*padded, cells[-1]]).rstrip()
+    print_table(HEADINGS, rows, [COLOURS.get(row[1]) for row in rows])
 
 
 def _row(binding: dict[str, Any], now: float) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from repaintd.app.unknown import no_binding
 from repaintd.errors import RepaintdError
 
 if TYPE_CHECKING:
@@ -18,6 +18,4 @@ def no_such_binding(uid: str, known: Collection[str]) -> RepaintdError:
             f"the daemon does not know {uid!r}: it works with an older configuration; "
             "its log says why"
         )
-    near = difflib.get_close_matches(uid, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "`repaintd list` shows those there are"
-    return RepaintdError(f"there is no binding {uid!r}; {hint}")
+    return RepaintdError(no_binding(uid, known))
