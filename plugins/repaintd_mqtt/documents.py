@@ -74,23 +74,7 @@ def discovery_document(view: View, topics: Topics, *, bytes_as: str | None) -> b
         "qos": 1,
         "cmps": {
             **_image(view, topics, bytes_as),
-            "status": _sensor(
-                f"{device}_status",
-                topics.state(uid),
-                name="Status",
-                device_class="enum",
-                options=["active", "paused", "error"],
-                value_template="{{ value_json.status }}",
-                json_attributes_topic=topics.state(uid),
-                json_attributes_template="{{ {'lastError': value_json.lastError} | tojson }}",
-            ),
-            "last_success": _sensor(
-                f"{device}_last_success",
-                topics.state(uid),
-                name="Last success",
-                device_class="timestamp",
-                value_template="{{ value_json.lastSuccess }}",
-            ),
+            **_sensors(device, topics.state(uid)),
             "refresh": {
                 "p": "button",
                 "name": "Refresh",
@@ -100,6 +84,29 @@ def discovery_document(view: View, topics: Topics, *, bytes_as: str | None) -> b
         },
     }
     return _json(document)
+
+
+def _sensors(device: str, state: str) -> dict[str, Any]:
+    """What the retained *state* says, as entities."""
+    return {
+        "status": _sensor(
+            f"{device}_status",
+            state,
+            name="Status",
+            device_class="enum",
+            options=["active", "paused", "error"],
+            value_template="{{ value_json.status }}",
+            json_attributes_topic=state,
+            json_attributes_template="{{ {'lastError': value_json.lastError} | tojson }}",
+        ),
+        "last_success": _sensor(
+            f"{device}_last_success",
+            state,
+            name="Last success",
+            device_class="timestamp",
+            value_template="{{ value_json.lastSuccess }}",
+        ),
+    }
 
 
 @cache  # reads a file
