@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import IPv6Address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ PATTERN_WORDS: Final = {
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
 )
+_HOST: Final = re.compile(r"[\w.-]+", re.ASCII)
 _PORT_MAX: Final = 65_535
 _REFERENCE: Final = "${"
 
@@ -60,13 +63,27 @@ def split_listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
-    if not colon or not host or (":" in host) is not bracketed:
+    if not colon or not _is_host(host, bracketed=bracketed):
         raise ValueError(
             "must be host:port, like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080 (port 0: any free)"
         )
     if not (port.isascii() and port.isdigit() and int(port[:6]) <= _PORT_MAX):
         raise ValueError(f"must end in a port from 0 to {_PORT_MAX}")
     return host, int(port)
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    """Whether *host* goes into a URL as it is; an IPv6 address, with or without zone, if bracketed.
+
+    The URL of the listener is made of it.
+    """
+    if not bracketed:
+        return _HOST.fullmatch(host) is not None
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _listen(text: str) -> str:

@@ -99,7 +99,24 @@ def test_the_public_url_follows_the_listener(load: Load, listen: str, url: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "8080", ":8080", "::1:8080", "[1.2.3.4]:80", "h:", "h:65536", "h:x", "h:-1", "h:٣"]
+    "text",
+    [
+        "",
+        "8080",
+        ":8080",
+        "::1:8080",
+        "[1.2.3.4]:80",
+        "h:",
+        "h:65536",
+        "h:x",
+        "h:-1",
+        "h:٣",
+        "[127.0.0.1:8080",
+        "127.0.0.1]:8080",
+        "[zz]:1",
+        "a b:1",
+        "a/b:1",
+    ],
 )
 def test_listen_addresses_that_are_none(text: str):
     with pytest.raises(ValueError, match=r"^must (be host:port, like|end in a port from)"):
