@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from repaintd.plugin import DeliveryPolicy, SpecModel
-from repaintd_webhooks.duration import parse_duration
+from repaintd.plugin.quantities import Seconds
 
 JITTER: Final = 0.2
-
-Seconds = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
-]
 
 
 class WebhookSettings(SpecModel):

@@ -8,9 +8,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from repaintd.config import limits
 from repaintd.config.freshness_model import FreshnessModel
-from repaintd.config.quantities import Flag, Seconds, Whole
 from repaintd.config.texts import TEMPLATE_ID_PATTERN, Label, SigningSecret, Uid
 from repaintd.plugin import SpecModel
+from repaintd.plugin.quantities import Flag, Seconds, Whole
 
 Side = Annotated[Whole, Field(ge=1, le=10_000)]
 """CSS pixels of width or height."""

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from repaintd.config.quantities import Seconds, parse_duration
 from repaintd.core.binding import Freshness, Slo
 from repaintd.plugin import SpecModel
+from repaintd.plugin.quantities import Seconds, parse_duration
 
 _LONGEST: Final = 366 * 86_400
 _SLO: Final = re.compile(r"(?P<percent>[0-9]{1,2}(?:\.[0-9]{1,4})?) ?% ?< ?(?P<age>[0-9A-Za-z.]+)")

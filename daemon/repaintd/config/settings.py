@@ -8,12 +8,12 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from repaintd.config.freshness_model import FreshnessModel
 from repaintd.config.limits import TTL_SECONDS_MAX
-from repaintd.config.quantities import Bytes, Flag, Seconds, Whole
 from repaintd.config.subscription import Subscription
 from repaintd.config.target import target_refusal
 from repaintd.config.texts import Listen, PublicUrl, SecretText, split_listen
 from repaintd.core.egress import EgressPolicy
 from repaintd.plugin import RenderSettings, SpecModel
+from repaintd.plugin.quantities import Bytes, Flag, Seconds, Whole
 
 
 def _own_url(values: dict[str, Any]) -> str:

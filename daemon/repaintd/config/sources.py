@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from repaintd.config import limits
-from repaintd.config.quantities import Whole  # noqa: TC001 - pydantic reads the annotation
 from repaintd.plugin import SourceSpec
+from repaintd.plugin.quantities import Whole  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from repaintd.config.binding_model import Side, VariableName
-from repaintd.config.quantities import Flag
 from repaintd.config.texts import Label
 from repaintd.plugin import SpecModel
+from repaintd.plugin.quantities import Flag
 
 
 class VariableModel(SpecModel):

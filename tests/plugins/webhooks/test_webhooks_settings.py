@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from repaintd.plugin import DeliveryPolicy
-from repaintd_webhooks.duration import parse_duration
+from repaintd.plugin.quantities import parse_duration
 from repaintd_webhooks.settings import WebhookSettings
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from repaintd.config.quantities import parse_duration, parse_size
+from repaintd.plugin.quantities import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ _BYTES_OF: Final = {
 }
 _LONGEST: Final = 40
 """Characters; a quantity that needs more is none."""
+_MOST: Final = 10**12
+"""Seconds; more than that is cut, for floats end somewhere."""
 
 
 def parse_duration(value: Any) -> float:
@@ -36,7 +38,7 @@ def parse_duration(value: Any) -> float:
         ValueError: not a duration; the message says what one looks like.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return float(min(value, _MOST))
     if isinstance(value, str) and 0 < len(value) <= _LONGEST:
         if value.isascii() and value.isdigit():
             return float(value)
